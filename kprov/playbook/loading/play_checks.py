@@ -44,7 +44,8 @@ def list_handler_names(handler: Task) -> list[str]:
     """Return the names of a handler, without the topics that it listens to."""
     names = [handler.name] if handler.name else []
     if handler.role is not None and handler.name:
-        names += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
+        for role in dict.fromkeys((handler.role.name, handler.role.short_name)):
+            names += [f"{role} : {handler.name}", f"{role}:{handler.name}"]
     return names
 
 

@@ -14,6 +14,7 @@ from kprov.playbook.loading import (
     arguments,
     keyword_checks,
     module_names,
+    name_templates,
     play_checks,
     playbook_keywords,
     role_files,
@@ -34,8 +35,15 @@ Place = tuple[str, int | None]
 class PlayLoader:
     """Loads one play with its roles, and adds mistakes to `problems`."""
 
-    def __init__(self, path: Path, paths: SearchPaths, problems: Problems) -> None:
+    def __init__(
+        self,
+        path: Path,
+        paths: SearchPaths,
+        problems: Problems,
+        extra_vars: dict[str, Any] | None = None,
+    ) -> None:
         self.path = path
+        self.extra_vars = extra_vars or {}
         self.paths = paths
         self.problems = problems
         self.directory = path.parent.resolve()
@@ -82,6 +90,7 @@ class PlayLoader:
             vars_files=keyword_checks.to_list(entry.get("vars_files")),
             directory=self.directory,
             paths=self.paths,
+            extra_vars=self.extra_vars,
         )
         of_roles: list[Task | Block] = []
         for index, item in enumerate(keyword_checks.to_list(entry.get("roles"))):
@@ -125,12 +134,15 @@ class PlayLoader:
         if not isinstance(name, str):
             raise InputError(f"{item!r} is not a role", file=place[0], line=place[1], field="roles")
         keyword_checks.check_values(entry, "role", Path(place[0]))
-        keywords = {
+        keywords: dict[str, Any] = {
             key: v
             for key, v in entry.items()
             if key in playbook_keywords.ROLE and key not in ("role", "name")
         }
         params = {key: value for key, value in entry.items() if key not in playbook_keywords.ROLE}
+        if "{{" in name:
+            variables: dict[str, Any] = {"vars": {**params, **(keywords.get("vars") or {})}}
+            name = name_templates.render_name(name, Node(variables, parent, parent.role, *place), play)
         return self.load_role(name, play, parent, keywords, params, place, public=public)
 
     def load_role(
@@ -149,18 +161,23 @@ class PlayLoader:
 
         `args` are the arguments of include_role and import_role.
         """
-        path = role_files.find_role(
-            name, role_files.role_search_folders(play.directory, self.paths, parent), place
+        of_collection = role_files.find_collection_role(name, make_module_search(parent, keywords))
+        full_name, path = of_collection or (
+            "",
+            role_files.find_role(
+                name, role_files.role_search_folders(play.directory, self.paths, parent), place
+            ),
         )
         key = (path, role_files.strip_ending((args or {}).get("tasks_from")))
         with self._loading(key, name, "roles depend on or import each other in a loop", place):
             return self._load_found_role(
-                path, name, play, parent, keywords, params, place, args, public=public
+                path, full_name, name, play, parent, keywords, params, place, args, public=public
             )
 
     def _load_found_role(
         self,
         path: Path,
+        full_name: str,
         name: str,
         play: Play,
         parent: Node,
@@ -173,6 +190,10 @@ class PlayLoader:
     ) -> _OfRole:
         role_args = args or {}
         about = role_files.load_meta(path)
+        collections = role_files.collect_collections(about, full_name)
+        if collections or parent.get("collections"):
+            # As in Ansible, a role does not search the collections of what uses it.
+            keywords = {**keywords, "collections": collections}
         plugin_files.load_plugins(path)
         tasks_from = role_files.strip_ending(role_args.get("tasks_from"))
         tasks_file = role_files.find_file(path / "tasks", tasks_from)
@@ -180,7 +201,7 @@ class PlayLoader:
             text = f"the role {name} has no tasks/{tasks_from} in {path}"
             raise InputError(text, file=place[0], line=place[1])
         role = Role(
-            role_files.role_name(name),
+            full_name or role_files.role_name(name),
             path,
             role_files.load_variables(
                 path / "defaults",
@@ -194,7 +215,7 @@ class PlayLoader:
             ),
             params,
             key=(
-                role_files.role_name(name),
+                full_name or role_files.role_name(name),
                 str(path),
                 tasks_from,
                 repr((params, keywords, args is not None)),
@@ -202,6 +223,7 @@ class PlayLoader:
             once=not agent_modules.parse_boolean(about.get("allow_duplicates"))
             if args is None
             else not agent_modules.parse_boolean(args.get("allow_duplicates"), default=True),
+            collection=".".join(full_name.split(".")[:2]),
         )
         around = Block(
             keywords,
@@ -379,13 +401,10 @@ class PlayLoader:
                 line=task.line,
             )
         name = str(task.args.get("name") or task.args.get("file") or task.args.get("_raw_params") or "")
-        if not name or "{{" in name:
-            raise InputError(
-                f"{task.module} needs a name without a template; "
-                f"{task.module.replace('import', 'include')} supports templates",
-                file=task.file,
-                line=task.line,
-            )
+        if not name:
+            raise InputError(f"{task.module} needs a name", file=task.file, line=task.line)
+        play = find_play(parent)
+        name = name_templates.render_name(name, task, play)
         if task.module == "import_tasks":
             path = find_task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
@@ -395,7 +414,6 @@ class PlayLoader:
                     yaml_file.load_yaml(path), block, task.role, file=path, handlers=handlers
                 )
             return [block]
-        play = find_play(parent)
         keywords = {
             **task.keywords,
             "vars": {**(task.keywords.get("vars") or {}), **parent_role_variables(task)},

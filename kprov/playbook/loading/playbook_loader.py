@@ -8,8 +8,11 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import trust, yaml_file
+from kprov.playbook.ansible_modules.finder import find_collection_folder
+from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.loading import (
     keyword_checks,
+    name_templates,
     playbook_keywords,
 )
 from kprov.playbook.loading.play_loader import PlayLoader, find_play
@@ -19,17 +22,26 @@ from kprov.playbook.model.search_paths import SearchPaths
 from kprov.transport import agent_modules
 
 
-def load_playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
-    """Load all plays of a playbook and of imported playbooks. Raises InputError with all problems."""
+def load_playbook(
+    path: Path, paths: SearchPaths | None = None, extra_vars: dict[str, Any] | None = None
+) -> list[Play]:
+    """Load all plays of a playbook and of imported playbooks. Raises InputError with all problems.
+
+    `extra_vars` are those of -e: the names of imports and roles may be templates of them.
+    """
     problems = Problems()
     with problems.collect():
-        plays = _load_plays(path, paths or SearchPaths(), problems)
+        plays = _load_plays(path, paths or SearchPaths(), problems, extra_vars or {})
     problems.report(path)
     return plays
 
 
 def _load_plays(
-    path: Path, paths: SearchPaths, problems: Problems, above: tuple[Path, ...] = ()
+    path: Path,
+    paths: SearchPaths,
+    problems: Problems,
+    extra_vars: dict[str, Any],
+    above: tuple[Path, ...] = (),
 ) -> list[Play]:
     """Load a playbook; `above` are the playbooks that import it."""
     if not path.exists():
@@ -45,9 +57,10 @@ def _load_plays(
                 raise InputError("a play must be a mapping", file=path, line=line)
             imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
             if imported is not None:
-                plays += _load_import(entry, str(imported), path, paths, problems, (*above, path.resolve()))
+                inside = (*above, path.resolve())
+                plays += _load_import(entry, str(imported), path, paths, problems, extra_vars, inside)
                 continue
-            plays.append(PlayLoader(path, paths, problems).load_play(entry, line))
+            plays.append(PlayLoader(path, paths, problems, extra_vars).load_play(entry, line))
     return plays
 
 
@@ -65,7 +78,13 @@ def make_single_task_play(
 
 
 def _load_import(
-    entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems, above: tuple[Path, ...]
+    entry: Any,
+    name: str,
+    path: Path,
+    paths: SearchPaths,
+    problems: Problems,
+    extra_vars: dict[str, Any],
+    above: tuple[Path, ...],
 ) -> list[Play]:
     keyword_checks.check_keywords(
         entry,
@@ -73,15 +92,25 @@ def _load_import(
         "import_playbook",
         path,
     )
+    if "{{" in name:
+        place = Node({}, file=str(path), line=entry.line)
+        name = name_templates.render_playbook_name(
+            name, path.parent.resolve(), extra_vars, entry.get("vars") or {}, place
+        )
     target = path.parent / name
-    if "{{" in name or not target.is_file():
-        reason = "must not be a template" if "{{" in name else f"was not found as {target}"
-        raise InputError(f"the playbook {name} {reason}", file=path, line=entry.line, field="import_playbook")
+    if not target.is_file():
+        of_collection = _find_collection_playbook(name, path.parent, paths)
+        if of_collection is None:
+            reason = f"was not found as {target}"
+            raise InputError(
+                f"the playbook {name} {reason}", file=path, line=entry.line, field="import_playbook"
+            )
+        target = of_collection
     if target.resolve() in above:
         files = " > ".join(file.name for file in (*above[above.index(target.resolve()) :], target))
         text = f"playbooks import each other in a loop: {files}"
         raise InputError(text, file=path, line=entry.line, field="import_playbook")
-    plays = _load_plays(target, paths, problems, above)
+    plays = _load_plays(target, paths, problems, extra_vars, above)
     for play in plays:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
         play.keywords["tags"] = keyword_checks.to_list(play.keywords.get("tags")) + keyword_checks.to_list(
@@ -93,13 +122,26 @@ def _load_import(
     return plays
 
 
+def _find_collection_playbook(name: str, directory: Path, paths: SearchPaths) -> Path | None:
+    """Return the file of a collection's playbook by its full name, or None."""
+    if name.count(".") < 2 or "/" in name:
+        return None
+    namespace, collection, book = name.split(".", 2)
+    search = ModuleSearch((directory.resolve(),), paths)
+    folder = find_collection_folder(f"{namespace}.{collection}", search.collections)
+    stem = book.removesuffix(".yml").removesuffix(".yaml").replace(".", "/")
+    files = [folder / "playbooks" / f"{stem}{end}" for end in (".yml", ".yaml")] if folder else []
+    return next((file for file in files if file.is_file()), None)
+
+
 def load_included_tasks(path: Path, around: Node, problems: Problems | None = None) -> list[Task | Block]:
     """Load the tasks of a file that a running play includes.
 
     Raises InputError with all problems of the file, unless the caller collects them.
     """
     collected = Problems() if problems is None else problems
-    loader = PlayLoader(path, find_play(around).paths, collected)
+    play = find_play(around)
+    loader = PlayLoader(path, play.paths, collected, play.extra_vars)
     trust.refuse_fetched(path, "tasks")
     tasks = loader.load_tasks(yaml_file.load_yaml(path), around, around.role, file=path)
     if problems is None:
@@ -117,7 +159,7 @@ def load_included_role(
     collected = Problems() if problems is None else problems
     public = agent_modules.parse_boolean(args.get("public"))
     name, place = str(args["name"]), (around.file, around.line)
-    loader = PlayLoader(Path(play.file), play.paths, collected)
+    loader = PlayLoader(Path(play.file), play.paths, collected, play.extra_vars)
     role, tasks = loader.load_role(name, play, around, {}, {}, place, args=args, public=public)
     if problems is None:
         collected.report(role.path)

@@ -8,6 +8,8 @@ from typing import Any
 from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
+from kprov.playbook.ansible_modules.finder import find_collection_folder
+from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.model.plays import Node
 from kprov.playbook.model.search_paths import SearchPaths
 
@@ -41,13 +43,38 @@ def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> 
     there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
     hint = suggestions.hint(name, there)
     if name.count(".") == 2:
-        hint += "; roles of collections are not supported: copy the role beside the playbook"
+        collection = name.rpartition(".")[0]
+        hint += f"; if it is a role of a collection: ansible-galaxy collection install {collection}"
     raise InputError(
         f"the role {name!r} was not found in {', '.join(map(str, folders))}{hint}",
         file=place[0],
         line=place[1],
         field="roles",
     )
+
+
+def find_collection_role(name: str, search: ModuleSearch) -> tuple[str, Path] | None:
+    """Return the full name and the folder of a role of an installed collection, or None.
+
+    A name without a collection is searched in the collections of the keyword `collections`.
+    """
+    candidates = [f"{collection}.{name}" for collection in search.named]
+    for full_name in [name, *candidates] if name.count(".") >= 2 else candidates:
+        namespace, collection, *parts = full_name.split(".")
+        folder = find_collection_folder(f"{namespace}.{collection}", search.collections)
+        if folder is not None and all(part.isidentifier() for part in parts):
+            path = (folder / "roles").joinpath(*parts)
+            if path.is_dir():
+                return full_name, path.resolve()
+    return None
+
+
+def collect_collections(about: dict[str, Any], full_name: str) -> list[str]:
+    """Return the collections that a role's tasks search: its own, and those of its meta."""
+    own = [".".join(full_name.split(".")[:2])] if full_name else []
+    listed = about.get("collections")
+    named = listed if isinstance(listed, list) else [listed] if listed else []
+    return list(dict.fromkeys([*own, *map(str, named)]))
 
 
 def strip_ending(name: Any) -> str:

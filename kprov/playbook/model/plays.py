@@ -25,6 +25,13 @@ class Role:
     #: Two uses with equal keys are the same role; `once` makes such a role run once on a host.
     key: tuple[str, ...] = ()
     once: bool = False
+    #: The collection of the role; `name` has it too.
+    collection: str = ""
+
+    @property
+    def short_name(self) -> str:
+        """The name without the collection."""
+        return self.name.removeprefix(f"{self.collection}.") if self.collection else self.name
 
     def lineage(self) -> list[Role]:
         """Return the dependencies, depth first, and then the role."""
@@ -147,3 +154,5 @@ class Play(Node):
     handlers: list[Task] = field(default_factory=list)
     directory: Path = Path()
     paths: SearchPaths = field(default_factory=SearchPaths)
+    #: The variables of -e, for names that are rendered when files are read.
+    extra_vars: dict[str, Any] = field(default_factory=dict)

@@ -163,19 +163,17 @@ class Engine:
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
         run = PlaybookRun(state, variables, ModuleSender(variables, self.connections))
-        plays = [
-            (play, run.select_hosts(play))
-            for play in playbook_loader.load_playbook(playbook, self.options.paths)
-        ]
+        plays = [(play, run.select_hosts(play)) for play in self._load_playbook(playbook)]
         if includes:
             static_includes.check_static_includes(playbook, [play for play, _ in plays])
         return plays
 
     def run(self, *playbooks: Path) -> RunResult:
         """Run playbooks one after the other. Raises InputError for mistakes before it changes a host."""
-        return self._run_plays(
-            [(path, playbook_loader.load_playbook(path, self.options.paths)) for path in playbooks]
-        )
+        return self._run_plays([(path, self._load_playbook(path)) for path in playbooks])
+
+    def _load_playbook(self, path: Path) -> list[Play]:
+        return playbook_loader.load_playbook(path, self.options.paths, self.options.extra_vars)
 
     def check_selection(self, plays: Iterable[Play]) -> None:
         """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.

@@ -128,7 +128,8 @@ class Handlers:
             return play_checks.list_handler_names(handler)
         scope = self._scope(handler, host)
         name: Any = scope.templar.render(handler.name, scope, "name")
-        return [str(name), *([f"{handler.role.name} : {name}"] if handler.role else [])]
+        roles = (handler.role.name, handler.role.short_name) if handler.role else ()
+        return [str(name), *(f"{role} : {name}" for role in roles)]
 
     def take_hosts(self, handler: Task) -> list[str]:
         """Remove and return the hosts on which a handler must run."""

@@ -132,7 +132,9 @@ class Variables:
             variables["ansible_search_path"] = list(dict.fromkeys(folders))
         if node is not None and node.role is not None:
             role = node.role
-            variables.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
+            variables.update(role_name=role.short_name, role_path=str(role.path), ansible_role_name=role.name)
+            if role.collection:
+                variables["ansible_collection_name"] = role.collection
         return variables
 
     def _run_variables(self) -> dict[str, Any]:

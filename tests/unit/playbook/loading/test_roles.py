@@ -115,3 +115,44 @@ def test_a_role_named_by_its_path_is_called_as_its_folder(bench: Any) -> None:
     role(bench, "real", "- {name: T, debug: {msg: x}}")
     bench.play(HEAD + f"  roles: ['{bench.folder}/roles/real']")
     assert bench.order() == ["real : T"]
+
+
+def test_roles_of_collections_are_found_by_their_full_name_and_by_the_keyword(bench: Any) -> None:
+    top = "collections/ansible_collections/own/things"
+    bench.write(f"{top}/roles/web/meta/main.yml", "dependencies: [base]")
+    bench.write(
+        f"{top}/roles/web/tasks/main.yml",
+        "- {name: T, debug: {msg: '{{ role_name }} of {{ ansible_role_name }} in {{ ansible_collection_name }}'},"
+        " changed_when: true, notify: ['web : H', 'own.things.web : G']}\n"
+        "- own_module: {word: there}\n",
+    )
+    bench.write(
+        f"{top}/roles/web/handlers/main.yml", "- {name: H, debug: {msg: x}}\n- {name: G, debug: {msg: x}}"
+    )
+    bench.write(f"{top}/roles/base/tasks/main.yml", "- {name: B, debug: {msg: x}}")
+    bench.write(
+        f"{top}/plugins/modules/own_module.py",
+        "#!/usr/bin/python\n# WANT_JSON\nprint('{\"changed\": false}')\n",
+    )
+    assert bench.play(
+        HEAD + "  roles: [own.things.web]\n  tasks: [{import_role: {name: own.things.base}}]"
+    ).ok
+    names = ["base : B", "web : T", "web : own_module", "base : B", "web : H", "web : G"]
+    assert bench.order() == [f"own.things.{name}" for name in names]
+    assert "web of own.things.web in own.things" in bench.recorder.shown
+    assert bench.play(HEAD + "  collections: [own.things]\n  tasks: [{include_role: {name: base}}]").ok
+
+
+def test_a_role_searches_the_collections_of_its_meta_and_not_of_the_play(bench: Any) -> None:
+    module = "#!/usr/bin/python\n# WANT_JSON\nprint('{\"changed\": false}')\n"
+    bench.write("collections/ansible_collections/own/things/plugins/modules/own_module.py", module)
+    role(bench, "knows", "- own_module: {}", meta="collections: [own.things]")
+    role(bench, "knows_not", "- own_module: {}")
+    assert bench.play(HEAD + "  roles: [knows]").ok
+    with pytest.raises(InputError, match="the module 'own_module' is not supported"):
+        bench.play(HEAD + "  collections: [own.things]\n  roles: [knows_not]")
+
+
+def test_a_role_of_a_collection_that_is_not_installed_is_refused_with_what_to_install(bench: Any) -> None:
+    with pytest.raises(InputError, match=r"ansible-galaxy collection install no\.such"):
+        bench.play(HEAD + "  roles: [no.such.role]")
