@@ -16,6 +16,7 @@ from kprov.playbook.running.task_executor import TaskExecutor
 from kprov.playbook.running.task_selection import display_name
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
+from kprov.playbook.variables.facts import name_facts
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import parse_boolean
 
@@ -160,7 +161,7 @@ class ResultRecorder:
                 case _:
                     facts = item.get("ansible_facts")
                     if isinstance(facts, dict) and not item.get("failed"):
-                        self.variables.facts.host_facts(host).add(facts)
+                        self.variables.facts.host_facts(host).add(name_facts(task, facts))
 
     def _apply_effects(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         """Apply what the actions of the operator's side did to the inventory and the report."""

@@ -17,7 +17,7 @@ from kprov.playbook.running import async_tasks, call_builder, keyword_numbers, l
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
-from kprov.playbook.variables.facts import name_variables
+from kprov.playbook.variables.facts import name_facts, name_variables
 from kprov.playbook.variables.include_variables import IncludeVariables
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import ArgumentError
@@ -99,7 +99,8 @@ class TaskExecutor:
             for inner, result in zip(here, self._run_scopes(task, host, here), strict=True):
                 results.append(self._add_loop_variables(control, items, len(results), inner, result))
                 facts.update(
-                    effects.read_variables(result) or name_variables(result.get("ansible_facts") or {})
+                    effects.read_variables(result)
+                    or name_variables(name_facts(task, result.get("ansible_facts") or {}))
                 )
             if control.break_when and all(
                 scope.templar.evaluate_condition(

@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from kprov.playbook.variables.reserved_names import is_reserved
+from kprov.playbook.model.plays import Task
+from kprov.playbook.variables.reserved_names import can_be_bare, is_reserved
 
 #: Gathers facts of a host by their names without `ansible_`; no names means all facts.
 Gather = Callable[[str, frozenset[str]], dict[str, Any]]
+#: The facts of kprov's own modules that have no prefix.
+BARE_FACTS = {"service_facts": "services", "package_facts": "packages"}
 
 
 class HostFacts:
@@ -17,6 +20,8 @@ class HostFacts:
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}
+        #: Names that modules returned without `ansible_`, such as `services`: they are variables as they are.
+        self.bare: set[str] = set()
         self.requested: set[str] = set()
         self.complete = False
         #: Whether the host was in a play that gathers facts. Later plays see the facts too, even if they
@@ -25,13 +30,19 @@ class HostFacts:
         self.lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
-        """Add the facts of a module's result."""
+        """Add facts by the names of their variables."""
         for name, value in facts.items():
-            self.known[name.removeprefix("ansible_")] = value
+            bare = name.removeprefix("ansible_")
+            self.known[bare] = value
+            if bare == name:
+                self.bare.add(name)
+            else:
+                self.bare.discard(bare)
 
     def clear(self) -> None:
         """Remove all facts."""
         self.known.clear()
+        self.bare.clear()
         self.requested.clear()
         self.complete = False
 
@@ -55,7 +66,8 @@ class FactStore:
         with facts.lock:
             if facts.complete or (name is not None and (name in facts.known or name in facts.requested)):
                 return
-            facts.add(gather(host, frozenset() if name is None else frozenset((name,))))
+            gathered = gather(host, frozenset() if name is None else frozenset((name,)))
+            facts.add(name_facts(None, gathered))
             if name is None:
                 facts.complete = True
             else:
@@ -93,36 +105,63 @@ class AnsibleFacts(Mapping[str, Any]):
 
 
 class FactVariables(Mapping[str, Any]):
-    """Facts as variables: `ansible_facts`, and `ansible_NAME` for each."""
+    """Facts as variables: `ansible_facts`, and each as the module named it: `ansible_NAME` or `NAME`."""
 
     def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
         self._facts = AnsibleFacts(store, host, gathering=gathering)
-        self._known = store.host_facts(host).known
+        self._host_facts = store.host_facts(host)
 
     def __contains__(self, name: object) -> bool:
         if name == "ansible_facts":
             return True
-        if not isinstance(name, str) or not name.startswith("ansible_"):
+        if not isinstance(name, str):
             return False
-        return not is_reserved(name) and name[8:] in self._facts
+        if name in self._host_facts.bare:
+            return can_be_bare(name)
+        if not name.startswith("ansible_") or is_reserved(name):
+            return False
+        bare = name[8:]
+        return bare not in self._host_facts.bare and bare in self._facts
 
     def __getitem__(self, name: str) -> Any:
         if name == "ansible_facts":
             return self._facts
         if name not in self:
             raise KeyError(name)
-        return self._known[name[8:]]
+        return self._host_facts.known[name.removeprefix("ansible_")]
 
     def __iter__(self) -> Iterator[str]:
         yield "ansible_facts"
-        names = (f"ansible_{name}" for name in list(self._known))
-        yield from (name for name in names if not is_reserved(name))
+        yield from name_variables(
+            {
+                name if name in self._host_facts.bare else f"ansible_{name}": value
+                for name, value in list(self._host_facts.known.items())
+            }
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
+def name_facts(task: Task | None, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a task's result by the names of their variables; None: facts of a play.
+
+    A module that is written for Ansible names its facts itself. Of kprov's own modules a few have a fact
+    without the prefix: a host that answers more than its module has does not set more variables.
+    """
+    if task is not None and task.ansible_module is not None:
+        return dict(facts)
+    bare = BARE_FACTS.get(task.module, "") if task is not None else ""
+    return {
+        name if name == bare else f"ansible_{name.removeprefix('ansible_')}": value
+        for name, value in facts.items()
+    }
+
+
 def name_variables(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts under the names that they have as variables, without those that facts cannot set."""
-    named = {f"ansible_{name.removeprefix('ansible_')}": value for name, value in facts.items()}
-    return {name: value for name, value in named.items() if not is_reserved(name)}
+    """Return the variables of named facts: those that a host cannot set are left out."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if (not is_reserved(name) if name.startswith("ansible_") else can_be_bare(name))
+    }

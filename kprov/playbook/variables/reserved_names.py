@@ -25,6 +25,14 @@ _GROUPS = (
     "become_", "ssh_", "sudo_", "su_", "doas_", "paramiko_", "common_", "scp_", "sftp_", "shell_", "winrm_",
     "psrp_", "play_", "delegated_", "failed_", "async_", "env_", "remote_",
 )  # fmt: skip
+#: What the engine tells without the prefix.
+_MAGIC = frozenset(
+    (
+        "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
+        "inventory_hostname_short", "item", "omit", "play_hosts", "playbook_dir", "role_name", "role_names",
+        "role_path", "role_uuid", "vars", "environment", "lookup", "query", "q", "undef", "now", "range",
+    )
+)  # fmt: skip
 #: Facts in spite of their first words.
 _FACTS = ("ssh_host_key_",)
 
@@ -35,3 +43,8 @@ def is_reserved(name: str) -> bool:
     if bare in _NAMES or bare.endswith("_interpreter"):
         return True
     return bare.startswith(_GROUPS) and not bare.startswith(_FACTS)
+
+
+def can_be_bare(name: str) -> bool:
+    """Whether a fact that its module named without `ansible_` is a variable of this name."""
+    return name.isidentifier() and name not in _MAGIC and not name.startswith(("kprov_", "ansible_", "_"))
