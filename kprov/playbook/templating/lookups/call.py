@@ -24,6 +24,8 @@ from kprov.playbook.templating.values import OMIT, FilterError, to_plain
 
 #: Lookups that handle undefined terms themselves.
 _TAKE_MARKERS = frozenset(("env", "first_found", "vars"))
+#: Lookups of ansible-core whose answers would be wrong here.
+_NEVER = frozenset(("config",))
 _FAILURES = (
     FilterError,
     InputError,
@@ -40,7 +42,7 @@ _FAILURES = (
 def check_lookup(name: str) -> None:
     """Raise FilterError for an unknown lookup, with the alternative."""
     plain_name = short_name(name)
-    if plain_name in LOOKUPS or plugin_lookups.is_found(name):
+    if plain_name in LOOKUPS or (plain_name not in _NEVER and plugin_lookups.is_found(name)):
         return
     if plain_name in REFUSED_LOOKUPS:
         raise FilterError(f"the lookup {name!r} is not supported; {REFUSED_LOOKUPS[plain_name]}")
