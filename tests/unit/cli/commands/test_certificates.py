@@ -49,6 +49,6 @@ def test_an_export_with_images_gets_certificates_for_its_registry(
 ) -> None:
     write_inventory(tmp_path)
     found = Manifest("0", "v1", "x86_64", {}, ExportedImages("registry/i.tar", "i", ("example.com/a:1",)))
-    monkeypatch.setattr(offline, "unpack_export", lambda file: Export(file, found, tmp_path))
+    monkeypatch.setattr(offline, "unpack_export", lambda file, **_: Export(file, found, tmp_path))
     issued = RUNNER.invoke(app, ["issue", "-i", str(tmp_path), "--offline", str(tmp_path / "export")])
     assert "hosts/node1/registry.crt" in issued.output
