@@ -109,7 +109,7 @@ def test_environment_of_the_wheel_can_fetch_the_libraries_of_bundles(installed: 
 
 def test_quickstart_makes_a_verified_cluster_in_an_empty_directory(quickstart: str) -> None:
     assert " checks passed, 0 failed" in quickstart
-    assert "Wrote inventories/lab/hosts.yml" in quickstart
+    assert "/inventories/lab/hosts.yml\n" in quickstart
 
 
 def test_commands_of_the_wheel_work_on_the_cluster(installed: Installed, quickstart: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from kprov.kube.apiserver.request.heavy_lane import HeavyLane, Place
+    from kprov.kube.apiserver.request.heavy_lane import LaneEntry, Place
 
 #: The maximum length of a field manager that comes from the user agent.
 _MANAGER_LENGTH: Final = 128
@@ -85,12 +85,15 @@ class RequestContext:
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
     applied: bool = False
-    #: The lane of requests with long computations; None for what the server writes by itself.
-    lane: HeavyLane | None = None
-    #: The place of this request in the lane.
-    place: Place | None = None
+    #: The way into the lane of requests with long computations; None for what the server writes by itself.
+    lane_entry: LaneEntry | None = None
     #: The annotations of the request's audit event; None when it has none.
     audit_annotations: dict[str, str] | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """The place of this request in the lane of long computations; None outside."""
+        return None if self.lane_entry is None else self.lane_entry.place
 
     @property
     def manager(self) -> str:

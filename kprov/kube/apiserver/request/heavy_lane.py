@@ -35,17 +35,22 @@ class HeavyLane:
 
     async def enter(self, user: str) -> Place:
         """Wait for the place. The caller leaves it at the end of its request."""
-        if self._is_taken:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(user, deque()).append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._free()
-                raise
-        self._is_taken = True
-        return Place(self)
+        place = self.reserve(user)
+        try:
+            await place.wait()
+        except asyncio.CancelledError:
+            place.leave()
+            raise
+        return place
+
+    def reserve(self, user: str) -> Place:
+        """Return the place, which is the caller's when its `wait` returns. The caller leaves it."""
+        if not self._is_taken:
+            self._is_taken = True
+            return Place(self)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, deque()).append(turn)
+        return Place(self, turn)
 
     def _free(self) -> None:
         """Give the place to the next user, and in it to the oldest request."""
@@ -74,14 +79,25 @@ class HeavyLane:
 class Place:
     """The place of one request. It is left once."""
 
-    def __init__(self, lane: HeavyLane) -> None:
+    def __init__(self, lane: HeavyLane, turn: asyncio.Future[None] | None = None) -> None:
+        """turn: ends when the place is the request's; None if it already is."""
         self._lane = lane
+        self._turn = turn
         self._is_left = False
 
+    async def wait(self) -> None:
+        """Wait until the place is the request's. Several parts of one request may wait."""
+        if self._turn is not None and not self._turn.done():
+            await asyncio.shield(self._turn)
+
     def leave(self) -> None:
-        """Free the place. A second call does nothing."""
-        if not self._is_left:
-            self._is_left = True
+        """Free the place, or stop to wait for it. A second call does nothing."""
+        if self._is_left:
+            return
+        self._is_left = True
+        if self._turn is not None and not self._turn.done():
+            self._turn.cancel()
+        else:
             self._lane._free()  # noqa: SLF001  its own lane
 
     async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -89,30 +105,44 @@ class Place:
         return await self._lane.run(function, *args, **named)
 
 
-class LaneUser(Protocol):
-    """The user of a request."""
+class LaneEntry:
+    """The way of one request into the lane. All copies of the request's context share it.
 
-    @property
-    def name(self) -> str: ...
+    So do parts of the request that run side by side, as in the deletion of a collection: if each waited for a
+    place of its own, the second would wait for the end of its own request.
+    """
+
+    def __init__(self, lane: HeavyLane, user: str) -> None:
+        self._lane = lane
+        self._user = user
+        #: None before the request has entered the lane.
+        self.place: Place | None = None
+
+    async def enter(self) -> None:
+        """Wait for the request's place."""
+        if self.place is None:
+            self.place = self._lane.reserve(self._user)
+        await self.place.wait()
+
+    def leave(self) -> None:
+        """Free the place at the end of the request, if it has one."""
+        if self.place is not None:
+            self.place.leave()
 
 
 class LaneRequest(Protocol):
     """The context of a request."""
 
-    place: Place | None
-
-    @property
-    def lane(self) -> HeavyLane | None:
-        """None for what the server writes by itself."""
-
-    @property
-    def user(self) -> LaneUser: ...
+    lane_entry: LaneEntry | None
 
 
 async def enter(context: LaneRequest, size: int) -> None:
-    """Wait for a place in the lane if so many bytes are heavy. The request chain leaves it."""
-    if size >= HEAVY_BYTES and context.lane is not None and context.place is None:
-        context.place = await context.lane.enter(context.user.name)
+    """Wait for a place in the lane if so many bytes are heavy. The request chain leaves it.
+
+    What the server writes by itself has no entry.
+    """
+    if size >= HEAVY_BYTES and context.lane_entry is not None:
+        await context.lane_entry.enter()
 
 
 async def run(place: Place | None, function: Callable[..., T], *args: Any) -> T:

@@ -33,7 +33,7 @@ from kprov.kube.apiserver.request import (
 )
 from kprov.kube.apiserver.request import info as request_info
 from kprov.kube.apiserver.request.forbidden import forbidden_error
-from kprov.kube.apiserver.request.heavy_lane import HeavyLane
+from kprov.kube.apiserver.request.heavy_lane import HeavyLane, LaneEntry
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.server import request_metrics
 from kprov.kube.apiserver.server.health import Health
@@ -272,12 +272,11 @@ class Server:
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
         """Handle the request, and leave the lane of long computations if it has entered it."""
-        context.lane = self._lane
+        entry = context.lane_entry = LaneEntry(self._lane, context.user.name)
         try:
             return await self._resources.handle(request, context, query, tail)
         finally:
-            if context.place is not None:
-                context.place.leave()
+            entry.leave()
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         try:
@@ -319,8 +318,11 @@ class Server:
 
 
 async def _wait_for_body(request: Request) -> None:
-    """Wait before the request takes a seat: slow senders would hold them all. Raise StatusError 408."""
-    if request.is_long or request.body.has_ended:
+    """Wait before the request takes a seat: slow senders would hold them all. Raise StatusError 408.
+
+    A body that is too large is refused before it comes.
+    """
+    if request.is_long or request.body.has_ended or (request.content_length or 0) > body.MAX_BYTES:
         return
     try:
         async with asyncio.timeout(body.MAX_SECONDS):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo, heavy_lane
-from kprov.kube.apiserver.request.heavy_lane import HEAVY_BYTES, HeavyLane
+from kprov.kube.apiserver.request.heavy_lane import HEAVY_BYTES, HeavyLane, LaneEntry
 from tests.unit.loop_clock import run_loop
 
 
 def context(lane: HeavyLane | None) -> RequestContext:
     info = RequestInfo("/", "create", is_resource_request=True)
-    return RequestContext(user=UserInfo("alice"), info=info, lane=lane)
+    entry = None if lane is None else LaneEntry(lane, "alice")
+    return RequestContext(user=UserInfo("alice"), info=info, lane_entry=entry)
 
 
 async def test_users_take_turns() -> None:
@@ -63,3 +65,45 @@ async def test_large_requests_enter_the_lane_once_and_the_servers_own_writes_do_
     own = context(None)
     await heavy_lane.enter(own, HEAVY_BYTES)
     assert own.place is None
+
+
+async def test_parts_of_a_request_side_by_side_share_its_place() -> None:
+    """Each of them waits while another request is in the lane. A place of each would be a deadlock."""
+    lane = HeavyLane()
+    other = await lane.enter("bob")
+    request = context(lane)
+    parts = [asyncio.create_task(heavy_lane.enter(request, HEAVY_BYTES)) for _ in range(3)]
+    await run_loop(2)
+    parts[0].cancel()
+    other.leave()
+    async with asyncio.timeout(1):
+        await asyncio.gather(*parts[1:])
+    assert parts[0].cancelled()
+    assert request.lane_entry is not None
+    request.lane_entry.leave()
+    (await lane.enter("bob")).leave()
+
+
+async def test_a_copy_of_the_context_has_the_place_of_its_request() -> None:
+    """As bindings and evictions make one: the request would leave the lane, and its copy would stay."""
+    lane = HeavyLane()
+    request = context(lane)
+    await heavy_lane.enter(replace(request, applied=True), HEAVY_BYTES)
+    assert request.lane_entry is not None
+    request.lane_entry.leave()
+    async with asyncio.timeout(1):
+        (await lane.enter("bob")).leave()
+
+
+async def test_a_request_that_ends_while_it_waits_gives_its_turn_away() -> None:
+    lane = HeavyLane()
+    other = await lane.enter("bob")
+    request = context(lane)
+    part = asyncio.create_task(heavy_lane.enter(request, HEAVY_BYTES))
+    await run_loop(2)
+    part.cancel()
+    await run_loop(2)
+    assert request.lane_entry is not None
+    request.lane_entry.leave()
+    other.leave()
+    (await lane.enter("carol")).leave()
