@@ -77,8 +77,8 @@ def fresh(lab: Lab) -> Lab:
 
 
 def kill(pattern: str) -> str:
-    # Not the connection over which this command comes.
-    return f"for p in $(pgrep -f {shlex.quote(pattern)} | head -1); do kill -9 $p; done"
+    # The oldest is not the connection over which this command comes. Numbers of processes start again.
+    return f"for p in $(pgrep --oldest -f {shlex.quote(pattern)}); do kill -9 $p; done"
 
 
 def test_a_task_goes_on_when_its_connection_is_cut(fresh: Lab) -> None:
@@ -114,10 +114,10 @@ def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
     values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
     values["ansible_ssh_extra_args"] = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
     notices: list[str] = []
-    stopped = f"$(pgrep -f {shlex.quote(SSHD_OF_USER)} | head -1)"
+    find = f"p=$(pgrep --oldest -f {shlex.quote(SSHD_OF_USER)})"
     with connections(values, notices=notices) as made:
         agent = made.get("node1").agent(Become())
-        stop = f"(sleep 0.5; kill -STOP {stopped}; sleep 6; kill -KILL {stopped}) >/dev/null 2>&1 &"
+        stop = f"(sleep 0.5; {find}; kill -STOP $p; sleep 6; kill -KILL $p) >/dev/null 2>&1 &"
         lines = [
             stop + " sleep 4; echo a > /tmp/kprov-silent",
             "echo b >> /tmp/kprov-silent; cat /tmp/kprov-silent",
