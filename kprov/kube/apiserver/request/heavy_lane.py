@@ -33,16 +33,6 @@ class HeavyLane:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._executor: ThreadPoolExecutor | None = None
 
-    async def enter(self, user: str) -> Place:
-        """Wait for the place. The caller leaves it at the end of its request."""
-        place = self.reserve(user)
-        try:
-            await place.wait()
-        except asyncio.CancelledError:
-            place.leave()
-            raise
-        return place
-
     def reserve(self, user: str) -> Place:
         """Return the place, which is the caller's when its `wait` returns. The caller leaves it."""
         if not self._is_taken:
@@ -117,15 +107,19 @@ class LaneEntry:
         self._user = user
         #: None before the request has entered the lane.
         self.place: Place | None = None
+        self._has_ended = False
 
     async def enter(self) -> None:
-        """Wait for the request's place."""
+        """Wait for the request's place. After the end of the request nobody would free one: return."""
+        if self._has_ended:
+            return
         if self.place is None:
             self.place = self._lane.reserve(self._user)
         await self.place.wait()
 
     def leave(self) -> None:
-        """Free the place at the end of the request, if it has one."""
+        """End the request: free its place, if it has one."""
+        self._has_ended = True
         if self.place is not None:
             self.place.leave()
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo, heavy_lane
-from kprov.kube.apiserver.request.heavy_lane import HEAVY_BYTES, HeavyLane, LaneEntry
+from kprov.kube.apiserver.request.heavy_lane import HEAVY_BYTES, HeavyLane, LaneEntry, Place
 from tests.unit.loop_clock import run_loop
 
 
@@ -17,12 +17,24 @@ def context(lane: HeavyLane | None) -> RequestContext:
     return RequestContext(user=UserInfo("alice"), info=info, lane_entry=entry)
 
 
+async def enter(lane: HeavyLane, user: str) -> Place:
+    """Enter the lane as a request of the user, which ends if it is cancelled."""
+    entry = LaneEntry(lane, user)
+    try:
+        await entry.enter()
+    except asyncio.CancelledError:
+        entry.leave()
+        raise
+    assert entry.place is not None
+    return entry.place
+
+
 async def test_users_take_turns() -> None:
     lane = HeavyLane()
     order: list[str] = []
 
     async def work(user: str) -> None:
-        place = await lane.enter(user)
+        place = await enter(lane, user)
         order.append(user)
         await run_loop(3)
         place.leave()
@@ -34,8 +46,8 @@ async def test_users_take_turns() -> None:
 
 async def test_only_one_request_is_in_the_lane_also_when_others_are_cancelled() -> None:
     lane = HeavyLane()
-    first = await lane.enter("a")
-    tasks = [asyncio.create_task(lane.enter(user)) for user in ("a", "b", "c")]
+    first = await enter(lane, "a")
+    tasks = [asyncio.create_task(enter(lane, user)) for user in ("a", "b", "c")]
     await run_loop(2)
     tasks[0].cancel()
     first.leave()
@@ -43,11 +55,11 @@ async def test_only_one_request_is_in_the_lane_also_when_others_are_cancelled() 
     await run_loop(5)
     assert [task.done() and not task.cancelled() for task in tasks] == [False, False, True]
     (await tasks[2]).leave()
-    (await lane.enter("d")).leave()
+    (await enter(lane, "d")).leave()
 
 
 async def test_a_function_runs_beside_the_loop() -> None:
-    place = await HeavyLane().enter("a")
+    place = await enter(HeavyLane(), "a")
     assert await heavy_lane.run(place, threading.get_ident) != threading.get_ident()
     assert await heavy_lane.run(None, threading.get_ident) == threading.get_ident()
     place.leave()
@@ -70,7 +82,7 @@ async def test_large_requests_enter_the_lane_once_and_the_servers_own_writes_do_
 async def test_parts_of_a_request_side_by_side_share_its_place() -> None:
     """Each of them waits while another request is in the lane. A place of each would be a deadlock."""
     lane = HeavyLane()
-    other = await lane.enter("bob")
+    other = await enter(lane, "bob")
     request = context(lane)
     parts = [asyncio.create_task(heavy_lane.enter(request, HEAVY_BYTES)) for _ in range(3)]
     await run_loop(2)
@@ -81,7 +93,7 @@ async def test_parts_of_a_request_side_by_side_share_its_place() -> None:
     assert parts[0].cancelled()
     assert request.lane_entry is not None
     request.lane_entry.leave()
-    (await lane.enter("bob")).leave()
+    (await enter(lane, "bob")).leave()
 
 
 async def test_a_copy_of_the_context_has_the_place_of_its_request() -> None:
@@ -92,12 +104,12 @@ async def test_a_copy_of_the_context_has_the_place_of_its_request() -> None:
     assert request.lane_entry is not None
     request.lane_entry.leave()
     async with asyncio.timeout(1):
-        (await lane.enter("bob")).leave()
+        (await enter(lane, "bob")).leave()
 
 
 async def test_a_request_that_ends_while_it_waits_gives_its_turn_away() -> None:
     lane = HeavyLane()
-    other = await lane.enter("bob")
+    other = await enter(lane, "bob")
     request = context(lane)
     part = asyncio.create_task(heavy_lane.enter(request, HEAVY_BYTES))
     await run_loop(2)
@@ -106,4 +118,13 @@ async def test_a_request_that_ends_while_it_waits_gives_its_turn_away() -> None:
     assert request.lane_entry is not None
     request.lane_entry.leave()
     other.leave()
-    (await lane.enter("carol")).leave()
+    (await enter(lane, "carol")).leave()
+
+
+async def test_what_goes_on_after_its_request_takes_no_place() -> None:
+    lane = HeavyLane()
+    entry = LaneEntry(lane, "alice")
+    entry.leave()
+    await entry.enter()
+    async with asyncio.timeout(1):
+        (await enter(lane, "bob")).leave()

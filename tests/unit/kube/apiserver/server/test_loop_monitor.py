@@ -1,4 +1,4 @@
-"""What is said of a loop that is held, and by whom."""
+"""The log and the metrics name the request that holds the loop."""
 
 from __future__ import annotations
 
