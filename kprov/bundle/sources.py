@@ -15,14 +15,17 @@ PACKAGE = Path(kprov.__file__).parent
 #: The bundle's build information, relative to the package, and the module that reads it.
 BUILD_INFO = Path("kube/component_base/build_info.json")
 _BUILD_INFO_MODULE = "kprov.kube.component_base.build_info"
+#: Folders of the package that a bundle has: the components, and what they share with the provisioner.
+FOLDERS = ("kube", "contract/scheduler")
 _SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".txt", ".typed"}
 
 
 def list_files(package: Path = PACKAGE) -> list[Path]:
-    """Return the files of kprov/kube and kprov/__init__.py, relative to the package, sorted."""
-    files = [Path("__init__.py")]
-    for path in (package / "kube").rglob("*"):
+    """Return the files of FOLDERS and of the packages above them, relative to the package, sorted."""
+    above = {Path(folder).parents[0] for folder in FOLDERS} | {Path()}
+    files = [folder / "__init__.py" for folder in above]
+    for path in (path for folder in FOLDERS for path in (package / folder).rglob("*")):
         inside = path.relative_to(package)
         if inside == BUILD_INFO:  # in a wheel; a bundle gets it apart from the sources
             continue

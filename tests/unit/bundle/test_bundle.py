@@ -57,13 +57,16 @@ def test_a_launcher_runs_its_component_from_the_tree_behind_the_link(tmp_path: P
 def test_the_components_sources_travel_without_the_provisioner() -> None:
     files = {str(file) for file in sources.list_files()}
     assert "kube/__init__.py" in files
-    assert {file.split("/")[0] for file in files} == {"__init__.py", "kube"}
+    assert {"contract/__init__.py", "contract/scheduler/__init__.py"} <= files
+    assert {file.split("/")[0] for file in files} == {"__init__.py", "contract", "kube"}
+    assert not [file for file in files if file.startswith("contract/components")]
     assert not [file for file in files if "__pycache__" in file]
 
 
 def test_the_digest_of_sources_follows_names_and_contents(tmp_path: Path) -> None:
-    (tmp_path / "kube").mkdir()
-    (tmp_path / "__init__.py").write_text("")
+    for folder in (tmp_path, tmp_path / "kube", tmp_path / "contract"):
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").write_text("")
     module = tmp_path / "kube/a.py"
     module.write_text("a = 1")
     before = sources.sources_digest(tmp_path)
