@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ DOCUMENT = CONTENT / "docs" / "playbook.md"
 DIFFERENCES = CONTENT / "tests" / "parity" / "differences.yml"
 BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
+#: `tool.rumdl` in pyproject.toml has the same.
+LINE_LENGTH = 100
 #: Modules that only the keywords async and poll use.
 _INTERNAL = {"async_start", "preflight"}
 
@@ -34,7 +37,7 @@ def render_reference() -> str:
         ("Modules", _render_modules()),
         ("Arguments that are refused", _render_unsupported_arguments()),
         ("Modules that are refused", _render_alternatives(module_names.UNSUPPORTED_MODULES)),
-        ("Words of meta", _render_words(play_checks.METAS)),
+        ("Words of meta", _wrap_text(_render_words(play_checks.METAS))),
         ("Filters", _render_plugins(FILTERS, REFUSED_FILTERS, "filter")),
         ("Tests", _render_plugins(TESTS, REFUSED_TESTS, "test")),
         ("Lookups", _render_plugins(LOOKUPS, REFUSED_LOOKUPS, "lookup")),
@@ -163,6 +166,10 @@ def _render_alternatives(refused: Mapping[str, str]) -> str:
 
 def _render_words(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in sorted(words))
+
+
+def _wrap_text(text: str) -> str:
+    return textwrap.fill(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -15,10 +15,11 @@ import pytest
 ENTRIES = Path(__file__).with_name("entries.txt")
 _HEAD = """# The API server and upstream's conformance list
 
-Written by `tests/apiserver/conformance/table.py` from a run of `tests/apiserver`; not edited by hand. An entry is one
-of upstream's 446 of 1.36 (`entries.txt` beside the script). Its test follows the steps of the entry's description.
-*seen* is the result of that run, *without* names parts of a cluster that the test does without; upstream's suite on a
-whole cluster covers those. `tests/unit/docs/test_conformance_table.py` fails when a marked test and this table differ.
+Written by `tests/apiserver/conformance/table.py` from a run of `tests/apiserver`; not edited by
+hand. An entry is one of upstream's 446 of 1.36 (`entries.txt` beside the script). Its test follows
+the steps of the entry's description. *seen* is the result of that run, *without* names parts of a
+cluster that the test does without; upstream's suite on a whole cluster covers those.
+`tests/unit/docs/test_conformance_table.py` fails when a marked test and this table differ.
 """
 #: The groups whose entries an API server can answer for by itself.
 _OURS = ("api-machinery", "auth", "instrumentation", "architecture")
