@@ -1,4 +1,4 @@
-"""Opens the cluster of an inventory: load, validate, connect. Every operation starts here."""
+"""Opens the cluster of an inventory: load and validate. Every operation starts here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from kprov.inventory import host_patterns
 from kprov.inventory.cluster import distributions, validation
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.sources.load import load_inventory
-from kprov.playbook.results.journal import EarlierRun, find_latest, journal_folder, read_header
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
 
@@ -125,79 +124,6 @@ def open_cluster(
             text = f"{engine.options.limit!r} leaves no host of {', '.join(GROUPS)}"
             raise InputError(text, field="--limit")
         yield cluster
-
-
-class MissingHostsError(KprovError):
-    """So many hosts do not answer that the cluster cannot be changed."""
-
-    exit_code = 4
-
-
-def connect_hosts(
-    cluster: Cluster, hosts: list[str], leave_out: Callable[[], Iterable[str]] = tuple
-) -> dict[str, dict[str, Any]]:
-    """Connect to the hosts; return their facts by host.
-
-    `leave_out` is called as soon as hosts are connected, and returns those that do not count.
-
-    An existing cluster continues without unreachable hosts if it can. Before the first `up` such a host
-    is an error in the inventory. Raises PreflightError that names every
-    host that is unusable.
-    """
-    reached = cluster.engine.reach_hosts(hosts)
-    unreachable = {
-        connection.host: connection.error.reason
-        for connection in reached
-        if connection.lost and connection.error is not None
-    }
-    cluster.engine.unreachable_hosts = dict(unreachable)
-    absent = set(leave_out())
-    cluster.engine.unreachable_hosts = {}
-    reached = [connection for connection in reached if connection.host not in absent]
-    unreachable = {host: reason for host, reason in unreachable.items() if host not in absent}
-    quorum_error = find_indispensable(cluster, unreachable) if unreachable else None
-    if is_installed(journal_folder(cluster.engine.inventory)) and not quorum_error:
-        cluster.engine.unreachable_hosts = unreachable
-        reached = [connection for connection in reached if connection.host not in unreachable]
-    errors: list[KprovError] = [connection.error for connection in reached if connection.error is not None]
-    if quorum_error:
-        errors.append(quorum_error)
-    for connection in reached:
-        if connection.error is None:
-            allow = cluster.variables[connection.host].kprov_allow_experimental_distributions
-            errors += explain_missing_root(connection.host, connection.facts) or explain_unsupported(
-                connection.host, connection.facts, allow_experimental=allow
-            )
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralHostsError(errors)
-    return {connection.host: connection.facts for connection in reached}
-
-
-def is_installed(journals: Path) -> bool:
-    """Whether `up` ran with this inventory, and no `reset` of all hosts has succeeded since."""
-    path = find_latest(
-        journals,
-        lambda run: run.get("command") == "up" or (run.get("command") == "reset" and not run.get("limit")),
-    )
-    return path is not None and (read_header(path)["command"] == "up" or not EarlierRun(path).finished)
-
-
-def find_indispensable(cluster: Cluster, unreachable_hosts: Iterable[str]) -> KprovError | None:
-    """Return why the run cannot continue without these hosts; None if it can."""
-    unreachable = set(unreachable_hosts)
-    members = cluster.members("etcd")
-    remaining = [host for host in members if host not in unreachable]
-    quorum = len(members) // 2 + 1
-    if len(remaining) < quorum:
-        return MissingHostsError(
-            f"without {', '.join(host for host in members if host in unreachable)} etcd has no quorum: "
-            f"{len(remaining)} of {len(members)} members are reachable, {quorum} are needed"
-        )
-    if not [host for host in cluster.members("kube_control_plane") if host not in unreachable]:
-        return MissingHostsError("no host of kube_control_plane is reachable")
-    return None
 
 
 def run_read_only(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from kprov.errors import HostError, InputError
 from kprov.operations.cluster import Cluster
-from kprov.operations.live import APISERVER
 from kprov.operations.remote import try_command
+from kprov.operations.running_cluster import APISERVER
 from kprov.pki import files
 
 #: In artifacts/: the time at which `up` succeeded first.

@@ -6,14 +6,14 @@ from collections.abc import Collection
 
 from kprov.errors import KprovError, PreflightError
 from kprov.operations.cluster import Cluster, SeveralHostsError, run_read_only
-from kprov.operations.live import Live
+from kprov.operations.running_cluster import RunningCluster
 
 
-def find_lost_members(cluster: Cluster, live: Live, hosts: Collection[str]) -> dict[str, str]:
+def find_lost_members(cluster: Cluster, running: RunningCluster, hosts: Collection[str]) -> dict[str, str]:
     """Return the reason by host, of those hosts that answer."""
     reasons = {}
     for host in cluster.members("etcd"):
-        known = (live.members or {}).get(cluster.member_name(host))
+        known = (running.members or {}).get(cluster.member_name(host))
         if host not in hosts or known is None:
             continue
         folder = str(cluster.variables[host].etcd_data_dir)
@@ -39,11 +39,13 @@ def advise(host: str) -> str:
     return f"run `kprov node replace {host}`"
 
 
-def check_members(cluster: Cluster, live: Live, hosts: Collection[str], replaced: Collection[str]) -> None:
+def check_members(
+    cluster: Cluster, running: RunningCluster, hosts: Collection[str], replaced: Collection[str]
+) -> None:
     """Raise PreflightError for each host that has lost its member, but is not to be replaced."""
     errors: list[KprovError] = [
         PreflightError(host, f"{reason}; {advise(host)}")
-        for host, reason in find_lost_members(cluster, live, hosts).items()
+        for host, reason in find_lost_members(cluster, running, hosts).items()
         if host not in replaced
     ]
     if len(errors) == 1:

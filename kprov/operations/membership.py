@@ -10,11 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.etcd_members import Member, find_members, list_members
-from kprov.operations.live import APISERVER
 from kprov.operations.phases import OperationContext
 from kprov.operations.remote import get_objects, try_command
+from kprov.operations.running_cluster import APISERVER
+from kprov.operations.unreachable_hosts import connect_hosts
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ OPERATIONS: dict[str, str] = {
     "secrets rewrite": "kprov.operations.keys.encryption_key",
     "secrets rotate-key": "kprov.operations.keys.encryption_key",
     "secrets rotate-service-account-key": "kprov.operations.keys.service_account_key",
-    "rollback": "kprov.operations.versions.rollback",
-    "upgrade": "kprov.operations.versions.upgrade",
+    "rollback": "kprov.operations.upgrade.rollback",
+    "upgrade": "kprov.operations.upgrade.upgrade",
 }
 #: Operations that take over from an unfinished one with its memory, by its name.
 _SUPERSEDED = {

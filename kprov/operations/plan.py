@@ -13,7 +13,7 @@ from typing import Any
 
 from kprov.errors import InputError, KprovError
 from kprov.inventory import operator_files, yaml_bounds
-from kprov.operations.outsiders import Outsider
+from kprov.operations.unlisted_hosts import UnlistedHost
 from kprov.operations.up import UpResult, install_cluster
 from kprov.playbook.results.changes import Change
 from kprov.playbook.results.run_result import Callbacks, RunOptions, SilentCallbacks
@@ -31,7 +31,7 @@ class DriftError(KprovError):
 class Plan:
     """The changes and errors by host; `options` are those that select tasks and hosts.
 
-    `outsiders` are hosts of the cluster that the inventory does not have; the plan does not change them.
+    `unlisted_hosts` are hosts of the cluster that the inventory does not have; the plan does not change them.
     """
 
     inventory: str
@@ -39,7 +39,7 @@ class Plan:
     options: dict[str, Any]
     made: float = 0.0
     errors: list[dict[str, str]] = field(default_factory=list)
-    outsiders: list[Outsider] = field(default_factory=list)
+    unlisted_hosts: list[UnlistedHost] = field(default_factory=list)
 
     @property
     def hosts(self) -> list[str]:
@@ -80,7 +80,7 @@ class Plan:
             "options": self.options,
             "changes": [change.to_json() for change in self.changes],
             "errors": self.errors,
-            "outsiders": [asdict(outsider) for outsider in self.outsiders],
+            "outsiders": [asdict(host) for host in self.unlisted_hosts],
         }
 
 
@@ -117,7 +117,9 @@ def make_plan(
     order = {host: number for number, host in enumerate(result.run.hosts)}
     changes = sorted(result.run.changes, key=lambda change: order[change.host])
     where = str(inventory.resolve())
-    return Plan(where, changes, _choose_options(options), time.time(), result.run.errors, result.outsiders)
+    return Plan(
+        where, changes, _choose_options(options), time.time(), result.run.errors, result.unlisted_hosts
+    )
 
 
 def _choose_options(options: RunOptions) -> dict[str, Any]:

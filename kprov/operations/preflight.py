@@ -19,7 +19,7 @@ from kprov.operations.cluster import (
     open_cluster,
     run_read_only,
 )
-from kprov.operations.trust import read_public_keys
+from kprov.operations.shared_credentials import read_public_keys
 from kprov.pki.ensure import load_certificate
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.preflight import requests

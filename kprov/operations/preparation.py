@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
-from kprov.operations import live, offline, segment, trust, unchangeable
+from kprov.operations import offline
 from kprov.operations.bundle_pins import pin_bundles
-from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, Say
+from kprov.operations.immutable_variables import check_unchanged
 from kprov.operations.lost_cluster import check_remains
 from kprov.operations.lost_members import check_members
-from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.operations.preflight import preflight_up, read_ignored
+from kprov.operations.running_cluster import RunningCluster, read_running_cluster
+from kprov.operations.shared_credentials import check_shared_credentials
+from kprov.operations.unlisted_hosts import UnlistedHost, find_unlisted_hosts
+from kprov.operations.unreachable_hosts import connect_hosts
+from kprov.operations.vip_network import check_vip_network
 from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 
@@ -25,9 +30,9 @@ class Preparation:
     """What was found and made. `facts` are those of the reachable hosts, by host."""
 
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    running: live.Live = field(default_factory=live.Live)
+    running: RunningCluster = field(default_factory=RunningCluster)
     certificates: list[str] = field(default_factory=list)
-    outsiders: list[Outsider] = field(default_factory=list)
+    unlisted_hosts: list[UnlistedHost] = field(default_factory=list)
 
 
 def prepare_cluster(
@@ -57,16 +62,16 @@ def prepare_cluster(
     say(f"Connecting to {len(hosts)} hosts")
     prepared.facts = connect_hosts(cluster, hosts)
     offline.use_export(cluster, prepared.facts, export)
-    segment.check_vip_network(cluster, prepared.facts)
+    check_vip_network(cluster, prepared.facts)
     if refuse_lost:
         check_remains(cluster, prepared.facts)
-    prepared.running = live.read_live(cluster, prepared.facts)
-    unchangeable.check_unchanged(cluster, prepared.running)
-    trust.check_trust(request.pki, prepared.running)
+    prepared.running = read_running_cluster(cluster, prepared.facts)
+    check_unchanged(cluster, prepared.running)
+    check_shared_credentials(request.pki, prepared.running)
     check_members(cluster, prepared.running, prepared.facts, replaced)
-    prepared.outsiders = find_outsiders(cluster, prepared.running)
-    for outsider in prepared.outsiders:
-        callbacks.warning(str(outsider))
+    prepared.unlisted_hosts = find_unlisted_hosts(cluster, prepared.running)
+    for host in prepared.unlisted_hosts:
+        callbacks.warning(str(host))
     step_done("reach")
     preflight_up(cluster, prepared.facts, callbacks, ignored)
     step_done("preflight")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.operations import offline
-from kprov.operations.cluster import GROUPS, connect_hosts, open_cluster
+from kprov.operations.cluster import GROUPS, open_cluster
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.lost_cluster import forget_created
 from kprov.operations.operation import OPERATIONS, lock_cluster
 from kprov.operations.phases import PlaybookFailedError
+from kprov.operations.unreachable_hosts import connect_hosts
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 

@@ -15,9 +15,9 @@ from kprov.operations.cluster import CLUSTER_PLAYBOOK, Say, open_cluster
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.lost_cluster import mark_created
 from kprov.operations.operation import OPERATIONS, describe_unfinished, find_unfinished, lock_cluster
-from kprov.operations.outsiders import Outsider
 from kprov.operations.phases import PlaybookFailedError
 from kprov.operations.preparation import prepare_cluster
+from kprov.operations.unlisted_hosts import UnlistedHost
 from kprov.playbook.loading import playbook_loader
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
@@ -26,14 +26,14 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 class UpResult:
     """The result of a run: the playbook's result, written certificates, and seconds by step.
 
-    `outsiders` are hosts of the cluster that the inventory does not have.
+    `unlisted_hosts` are hosts of the cluster that the inventory does not have.
     """
 
     kubeconfig: Path
     run: RunResult = field(default_factory=RunResult)
     certificates: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    outsiders: list[Outsider] = field(default_factory=list)
+    unlisted_hosts: list[UnlistedHost] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -89,7 +89,7 @@ def install_cluster(
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
         prepared = prepare_cluster(cluster, say, ignore, step, refuse_lost=not new_cluster)
-        result.outsiders, result.certificates = prepared.outsiders, prepared.certificates
+        result.unlisted_hosts, result.certificates = prepared.unlisted_hosts, prepared.certificates
         with catch_failure(cluster, hooks, options, callbacks):
             # The journal to resume begins after the first hook.
             if hooks.before is not None and options.resume is None:

@@ -9,11 +9,11 @@ from testinfra.host import Host
 
 from kprov.errors import HostError
 from kprov.inventory.cluster.variables import parse_duration
-from kprov.operations import live
 from kprov.operations.cluster import Cluster, open_cluster
 from kprov.operations.lost_members import advise, find_lost_members
-from kprov.operations.outsiders import find_outsiders
 from kprov.operations.remote import try_command
+from kprov.operations.running_cluster import read_running_cluster
+from kprov.operations.unlisted_hosts import find_unlisted_hosts
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.verify import model
 from kprov.verify.backend import Run, testinfra_host
@@ -55,8 +55,8 @@ def verify_cluster(
 def _compare_with_inventory(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
     """Return a failed result for each host that the inventory lacks or that lost its member."""
     started = time.monotonic()
-    running = live.read_live(cluster, hosts)
-    outsiders = find_outsiders(cluster, running)
+    running = read_running_cluster(cluster, hosts)
+    unlisted_hosts = find_unlisted_hosts(cluster, running)
     lost = find_lost_members(cluster, running, hosts)
     seconds = time.monotonic() - started
     return [
@@ -66,12 +66,12 @@ def _compare_with_inventory(cluster: Cluster, hosts: list[str]) -> list[model.Ch
         model.CheckResult(
             "cluster",
             "inventory",
-            outsider.name,
+            host.name,
             ok=False,
-            detail=f"{outsider.kinds}, but not in {outsider.place}; `kprov node remove {outsider.name}`",
+            detail=f"{host.kinds}, but not in {host.place}; `kprov node remove {host.name}`",
             seconds=seconds,
         )
-        for outsider in outsiders
+        for host in unlisted_hosts
     ]
 
 

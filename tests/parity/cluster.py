@@ -10,8 +10,9 @@ from pathlib import Path
 import yaml
 
 from kprov.bundle.build import build_bundle
-from kprov.operations.cluster import connect_hosts, open_cluster
+from kprov.operations.cluster import open_cluster
 from kprov.operations.preparation import make_pki_request
+from kprov.operations.unreachable_hosts import connect_hosts
 from kprov.pki.ensure import ensure_pki
 from tests.parity.corpus import Case
 from tests.parity.twins import ROOT, Twin

@@ -112,8 +112,9 @@ def list_all(
 @add_options
 def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show the certificates on hosts that are not those of this machine; then the exit code is 1."""
-    from kprov.operations.cluster import connect_hosts, open_cluster
+    from kprov.operations.cluster import open_cluster
     from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
+    from kprov.operations.unreachable_hosts import connect_hosts
 
     given.unlock()
     with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:

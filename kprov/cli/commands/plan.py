@@ -132,7 +132,7 @@ def _print_effects(plan: Plan, members: list[str]) -> None:
     console.print()
     if not plan.changes:
         console.print("Nothing would change: the hosts match the inventory")
-        _print_outsiders(plan)
+        _print_unlisted_hosts(plan)
         return
     kinds: dict[str, int] = {}
     for change in plan.changes:
@@ -146,10 +146,10 @@ def _print_effects(plan: Plan, members: list[str]) -> None:
     warning = describe_quorum(members, restarts.get("etcd", []), lost)
     if warning:
         console.print(warning, style="bold", markup=False)
-    _print_outsiders(plan)
+    _print_unlisted_hosts(plan)
 
 
-def _print_outsiders(plan: Plan) -> None:
-    for outsider in plan.outsiders:
-        text = f"{outsider.name} stays {outsider.kinds} of the cluster, but is not in {outsider.place}"
+def _print_unlisted_hosts(plan: Plan) -> None:
+    for host in plan.unlisted_hosts:
+        text = f"{host.name} stays {host.kinds} of the cluster, but is not in {host.place}"
         console.print(text, style="bold", markup=False)

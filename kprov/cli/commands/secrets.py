@@ -34,8 +34,9 @@ def secrets() -> None:
 @add_options
 def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show with which keys the values in etcd are encrypted."""
-    from kprov.operations.cluster import connect_hosts, open_cluster
+    from kprov.operations.cluster import open_cluster
     from kprov.operations.keys.stored_secrets import count_by_key
+    from kprov.operations.unreachable_hosts import connect_hosts
     from kprov.pki.encryption_keys import load_keys
 
     given.unlock()

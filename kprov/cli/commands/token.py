@@ -109,7 +109,8 @@ def delete(given: HostOptions, tokens: Tokens) -> None:
 @contextmanager
 def _open(given: HostOptions) -> Iterator[Cluster]:
     """Open the cluster and connect to its control plane."""
-    from kprov.operations.cluster import connect_hosts, open_cluster
+    from kprov.operations.cluster import open_cluster
+    from kprov.operations.unreachable_hosts import connect_hosts
 
     given.unlock()
     with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:

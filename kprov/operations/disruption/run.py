@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts, open_cluster
+from kprov.operations.cluster import GROUPS, Cluster, Say, open_cluster
 from kprov.operations.disruption.remote_probe import RemoteProbe
 from kprov.operations.disruption.targets import (
     DISRUPTIONS,
@@ -20,6 +20,7 @@ from kprov.operations.disruption.targets import (
 from kprov.operations.health import find_problems, wait_for, wait_until_healthy
 from kprov.operations.operation import lock_cluster
 from kprov.operations.remote import try_command
+from kprov.operations.unreachable_hosts import connect_hosts
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 
 #: Seconds for the cluster to become healthy again after a disruption.

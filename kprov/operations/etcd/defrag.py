@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kprov.errors import KprovError
-from kprov.operations.cluster import Cluster, MissingHostsError
+from kprov.operations.cluster import Cluster
 from kprov.operations.etcd.alarms import find_full, format_size, make_disarm_phase, run_etcdctl_with_alarm
 from kprov.operations.etcd.connecting import connect_etcd
 from kprov.operations.etcd.status import Member, find_member_problems, read_members
 from kprov.operations.health import wait_for
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import etcdctl_line, run_command
+from kprov.operations.unreachable_hosts import MissingHostsError
 
 #: A member is worth a defragmentation with so many free bytes, and with this part of its database free.
 _MIN_FREE_BYTES = 1024**2

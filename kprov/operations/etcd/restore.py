@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError, KprovError, NoAnswerError
-from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError
 from kprov.operations.etcd import restore_hosts
 from kprov.operations.etcd.alarms import clear_alarm, find_full, format_size
 from kprov.operations.etcd.connecting import connect_etcd
@@ -30,11 +30,12 @@ from kprov.operations.etcd.snapshot_encryption import check_encryption
 from kprov.operations.etcd.snapshots import has_program, take_snapshot
 from kprov.operations.etcd.status import read_members
 from kprov.operations.health import wait_for
-from kprov.operations.nodes.others import list_others, make_others_phase
+from kprov.operations.nodes.remaining_hosts import list_remaining_hosts, make_remaining_hosts_phase
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
 from kprov.operations.remote import run_kubectl
-from kprov.operations.versions.gate import pass_gate
+from kprov.operations.unreachable_hosts import connect_hosts
+from kprov.operations.upgrade.gate import pass_gate
 
 _PLAYBOOK = PLAYBOOKS / "etcd_restore.yml"
 #: Roles that a member needs before it can be restored.
@@ -112,8 +113,8 @@ def list_phases(context: OperationContext) -> list[Phase]:
     ]
     if restore.missing:
         phases.append(_make_setup_phase(restore))
-        if list_others(context.cluster, restore.missing):
-            phases.append(make_others_phase(context, restore.missing, gone=False))
+        if list_remaining_hosts(context.cluster, restore.missing):
+            phases.append(make_remaining_hosts_phase(context, restore.missing, gone=False))
     return [
         *phases,
         _make_watchers_phase(restore),

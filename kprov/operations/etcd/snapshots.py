@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import Cluster, MissingHostsError
+from kprov.operations.cluster import Cluster
 from kprov.operations.etcd.status import read_members
 from kprov.operations.etcd.transfer import fetch_file
 from kprov.operations.remote import run_command, try_command
+from kprov.operations.unreachable_hosts import MissingHostsError
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import KprovError
-from kprov.operations import live, trust
-from kprov.operations.cluster import GROUPS, Cluster, MissingHostsError
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
 from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext
 from kprov.operations.preparation import make_pki_request
+from kprov.operations.running_cluster import read_running_cluster
+from kprov.operations.shared_credentials import check_shared_credentials
+from kprov.operations.unreachable_hosts import MissingHostsError
 from kprov.pki.request import PkiRequest
 
 #: Copies certificates, keys and kubeconfigs, and nothing else.
@@ -33,7 +35,7 @@ def connect_all_hosts(context: OperationContext) -> None:
     if unreachable:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
         raise MissingHostsError(f"all hosts of the cluster must be reachable: {reasons}")
-    trust.check_trust(cluster.artifacts / "pki", live.read_live(cluster, context.facts))
+    check_shared_credentials(cluster.artifacts / "pki", read_running_cluster(cluster, context.facts))
 
 
 def make_request(cluster: Cluster) -> PkiRequest:

@@ -12,7 +12,7 @@ from kprov.errors import InputError
 from kprov.operations.cluster import Cluster
 from kprov.operations.health import find_problems, wait_until_healthy
 from kprov.operations.membership import connect_cluster
-from kprov.operations.nodes.others import list_others, make_others_phase
+from kprov.operations.nodes.remaining_hosts import list_remaining_hosts, make_remaining_hosts_phase
 from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.nodes.versions import check_versions
 from kprov.operations.phases import OperationContext, Phase
@@ -60,7 +60,7 @@ def make_preparation_phase(
         prepare_cluster(
             context.cluster, context.say, tuple(context.arguments.get("ignore") or ()), replaced=replaced
         )
-        check_versions(context.cluster, hosts, list_others(context.cluster, hosts))
+        check_versions(context.cluster, hosts, list_remaining_hosts(context.cluster, hosts))
 
     names = ", ".join(hosts)
     return Phase(
@@ -87,15 +87,15 @@ def list_setup_phases(context: OperationContext, hosts: Sequence[str]) -> list[P
         context.run_playbook(hosts, check=check)
 
     def describe_wait() -> list[str]:
-        everybody = [*hosts, *list_others(cluster, hosts)]
+        everybody = [*hosts, *list_remaining_hosts(cluster, hosts)]
         return [f"wait for {', '.join(everybody)}"] if find_problems(cluster, everybody) else []
 
     def wait() -> None:
-        wait_until_healthy(cluster, [*hosts, *list_others(cluster, hosts)], _HEALTH_TIMEOUT)
+        wait_until_healthy(cluster, [*hosts, *list_remaining_hosts(cluster, hosts)], _HEALTH_TIMEOUT)
 
     return [
         Phase(f"Set up {', '.join(hosts)}", describe, set_up, lambda: set_up(check=True)),
-        make_others_phase(context, hosts, gone=False),
+        make_remaining_hosts_phase(context, hosts, gone=False),
         Phase(
             "Wait until all hosts are healthy",
             describe_wait,

@@ -24,7 +24,7 @@ from kprov.operations.etcd_members import (
 )
 from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
-from kprov.operations.nodes.others import make_others_phase
+from kprov.operations.nodes.remaining_hosts import make_remaining_hosts_phase
 from kprov.operations.nodes.state import (
     Target,
     answers,
@@ -61,7 +61,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     context.memory.store("targets", [target.name for target in targets])
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
     phases += [make_leave_phase(context, target) for target in targets]
-    phases.append(make_others_phase(context, [target.name for target in targets], gone=True))
+    phases.append(make_remaining_hosts_phase(context, [target.name for target in targets], gone=True))
     phases += [make_member_phase(context, target, hosts) for target in targets]
     phases += [make_reset_phase(context, host) for host in hosts]
     phases += [make_node_phase(context, target, hosts) for target in targets]

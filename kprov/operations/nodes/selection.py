@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 from kprov.errors import InputError, NoAnswerError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.phases import OperationContext
+from kprov.operations.unreachable_hosts import connect_hosts
 
 
 def find_hosts(cluster: Cluster, names: Iterable[str], *groups: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from kprov.bundle.metadata import Metadata, render_metadata
 from kprov.operations import host_versions
 from kprov.operations.host_versions import PROGRAMS, HostVersions, parse_versions
-from kprov.operations.versions.bundle_rollback import find_obstacle
+from kprov.operations.upgrade.bundle_rollback import find_obstacle
 
 NEW = Metadata("v1.36.0+kprov", "0123456789abcdef", "clean", "", 2, (1, 2))
 

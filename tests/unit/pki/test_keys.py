@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from kprov.errors import InputError
 from kprov.kube.apiserver.authn.service_accounts import compute_key_id, load_public_keys
-from kprov.operations.trust import read_public_keys
+from kprov.operations.shared_credentials import read_public_keys
 from kprov.pki import encryption_keys, service_account_keys
 
 

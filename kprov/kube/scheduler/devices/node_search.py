@@ -17,7 +17,7 @@ from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.devices.pools import gather_pools
 from kprov.kube.scheduler.devices.requests import AllocationError, NodeError
 from kprov.kube.scheduler.devices.slices import Topology
-from kprov.kube.scheduler.node_selection import match_selector
+from kprov.kube.scheduler.node_selectors import match_selector
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 _NO_DEVICES = "cannot allocate all claims"

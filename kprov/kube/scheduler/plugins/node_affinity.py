@@ -11,7 +11,7 @@ from kprov.kube.api.core import Node, Pod
 from kprov.kube.component_helpers.node_affinity import is_node_selected, matches_selector
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
-from kprov.kube.scheduler.node_selection import match_selector, match_term
+from kprov.kube.scheduler.node_selectors import match_selector, match_term
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.status import Status, reject

@@ -12,7 +12,7 @@ from kprov.kube.api.core import NodeSelector, PersistentVolume, PersistentVolume
 from kprov.kube.api.decoding import convert
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.component_helpers import persistent_volumes as rules
-from kprov.kube.scheduler.node_selection import match_selector
+from kprov.kube.scheduler.node_selectors import match_selector
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 #: The provisioner of classes whose volumes an administrator makes.

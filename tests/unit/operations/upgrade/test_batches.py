@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kprov.errors import InputError
-from kprov.operations.versions.batches import read_serial, split_hosts
+from kprov.operations.upgrade.batches import read_serial, split_hosts
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
 from kprov.operations.skew import SkewHost, find_jumps, find_skew
-from kprov.operations.versions.batches import read_serial, split_hosts
-from kprov.operations.versions.cordon import make_drain, make_uncordon
-from kprov.operations.versions.host_upgrade import BatchUpgrade
-from kprov.operations.versions.targets import Target, choose_targets, set_targets
+from kprov.operations.upgrade.batches import read_serial, split_hosts
+from kprov.operations.upgrade.cordon import make_drain, make_uncordon
+from kprov.operations.upgrade.host_upgrade import BatchUpgrade
+from kprov.operations.upgrade.targets import Target, choose_targets, set_targets
 
 _HEALTHY_SECONDS = 60.0
 

@@ -12,10 +12,10 @@ from kprov.errors import KprovError
 from kprov.operations.health import find_problems, wait_for
 from kprov.operations.host_versions import PROGRAMS, HostVersions, read_versions
 from kprov.operations.phases import OperationContext
-from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
-from kprov.operations.versions.cordon import uncordon
-from kprov.operations.versions.gate import pass_gate
-from kprov.operations.versions.targets import Target
+from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
+from kprov.operations.upgrade.cordon import uncordon
+from kprov.operations.upgrade.gate import pass_gate
+from kprov.operations.upgrade.targets import Target
 
 #: Seconds for the rest of the control plane to be healthy before a batch begins.
 _REST_SECONDS = 90.0

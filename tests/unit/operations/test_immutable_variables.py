@@ -11,16 +11,16 @@ import yaml
 from kprov.content.locations import CONTENT
 from kprov.errors import InputError
 from kprov.operations.cluster import open_cluster
-from kprov.operations.live import (
+from kprov.operations.immutable_variables import FIELDS, check_unchanged, find_differences
+from kprov.operations.running_cluster import (
     APISERVER,
     CONTROLLER_MANAGER,
     ETCD,
-    Live,
+    RunningCluster,
     Setting,
     parse_api_objects,
     read_settings,
 )
-from kprov.operations.unchangeable import FIELDS, check_unchanged, find_differences
 from kprov.playbook.results.run_result import RunOptions
 from tests.unit.playbook.conftest import Bench
 
@@ -96,32 +96,32 @@ def test_before_a_controller_manager_is_installed_there_is_no_cluster() -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_changed_value_is_reported_with_the_old_one_even_while_the_api_is_down(name: str) -> None:
-    live = Live(written(WANTED, "a", "b"))
-    assert find_differences(WANTED, live) == {}
-    found = find_differences({**WANTED, name: OTHER[name]}, live)
+    running = RunningCluster(written(WANTED, "a", "b"))
+    assert find_differences(WANTED, running) == {}
+    found = find_differences({**WANTED, name: OTHER[name]}, running)
     assert found == {name: f"{WANTED[name]} (a: /file)"}
 
 
 def test_a_larger_subnet_around_the_old_one_is_another_subnet() -> None:
-    live = Live(written(WANTED, "a"), **API)
-    assert list(find_differences({**WANTED, "kube_pods_subnet": "10.233.0.0/16"}, live)) == [
+    running = RunningCluster(written(WANTED, "a"), **API)
+    assert list(find_differences({**WANTED, "kube_pods_subnet": "10.233.0.0/16"}, running)) == [
         "kube_pods_subnet"
     ]
 
 
 def test_a_change_that_reached_some_hosts_can_be_taken_back_and_not_be_finished() -> None:
-    live = Live(both(written(OTHER, "a"), written(WANTED, "b")), **API)
-    assert find_differences(WANTED, live) == {}
+    running = RunningCluster(both(written(OTHER, "a"), written(WANTED, "b")), **API)
+    assert find_differences(WANTED, running) == {}
     networks = {"kube_service_addresses", "kube_pods_subnet", "kube_network_node_prefix"}
-    assert find_differences({**WANTED, **{name: OTHER[name] for name in networks}}, live) == {
+    assert find_differences({**WANTED, **{name: OTHER[name] for name in networks}}, running) == {
         name: f"{WANTED[name]} (b: /file)" for name in networks
     }
 
 
 def test_a_change_that_reached_all_hosts_is_refused_by_what_the_api_has() -> None:
-    live = Live(written(OTHER, "a"), **API)
-    assert find_differences({**OTHER, **{name: WANTED[name] for name in FIELDS[3:]}}, live) == {}
-    assert find_differences(OTHER, live) == {
+    running = RunningCluster(written(OTHER, "a"), **API)
+    assert find_differences({**OTHER, **{name: WANTED[name] for name in FIELDS[3:]}}, running) == {}
+    assert find_differences(OTHER, running) == {
         "kube_service_addresses": "10.233.0.0/18 (the ServiceCIDR kubernetes)",
         "kube_pods_subnet": "another subnet (node a has 10.233.65.0/24)",
         "kube_network_node_prefix": "24 (node a has 10.233.65.0/24)",
@@ -149,7 +149,7 @@ def refused(folder: Path, lines: str, **extra: Any) -> str:
     (folder / "hosts.yml").write_text(INVENTORY + lines)
     options = RunOptions(extra_vars=extra)
     with open_cluster(folder / "hosts.yml", options) as cluster, pytest.raises(InputError) as error:
-        check_unchanged(cluster, Live(written(WANTED, "a")))
+        check_unchanged(cluster, RunningCluster(written(WANTED, "a")))
     assert error.value.exit_code == 2
     return str(error.value)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kprov.operations.segment import find_vip_problem
+from kprov.operations.vip_network import find_vip_problem
 
 
 def link(*addresses: str) -> dict[str, Any]:

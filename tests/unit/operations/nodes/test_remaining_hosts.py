@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.operations.cluster import Cluster, open_cluster
-from kprov.operations.nodes.others import list_others, list_tags
+from kprov.operations.nodes.remaining_hosts import list_remaining_hosts, list_tags
 
 INVENTORY = """
 all:
@@ -46,4 +46,4 @@ def test_a_host_that_the_inventory_lacks_may_have_been_anything(cluster: Cluster
 
 def test_hosts_that_do_not_answer_are_not_updated(cluster: Cluster) -> None:
     cluster.engine.unreachable_hosts = {"e": "no answer"}
-    assert list_others(cluster, ["w"]) == ["a", "f"]
+    assert list_remaining_hosts(cluster, ["w"]) == ["a", "f"]

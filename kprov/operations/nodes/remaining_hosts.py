@@ -42,7 +42,7 @@ def describe_tags(cluster: Cluster, tags: Sequence[str], others: Sequence[str]) 
     return lines
 
 
-def update_others(
+def update_remaining_hosts(
     context: OperationContext, others: Sequence[str], tags: Sequence[str], *, check: bool = False
 ) -> None:
     """Run the roles that name the cluster's hosts; the components keep their bundle, units and settings."""
@@ -56,20 +56,20 @@ def update_others(
         context.run_playbook(others, tags=tags, skip_tags=["kube_bundle"], check=check)
 
 
-def list_others(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
+def list_remaining_hosts(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
     """Return the reachable hosts of the cluster without these."""
     excluded = {*hosts, *cluster.engine.unreachable_hosts}
     return [host for host in cluster.members(*GROUPS) if host not in excluded]
 
 
-def make_others_phase(context: OperationContext, hosts: Sequence[str], *, gone: bool) -> Phase:
+def make_remaining_hosts_phase(context: OperationContext, hosts: Sequence[str], *, gone: bool) -> Phase:
     """Return the phase that updates the other hosts. `gone`: as if the inventory did not have these hosts.
 
     The inventory may lack hosts that are gone.
     """
     cluster = context.cluster
     tags = list_tags(cluster, hosts)
-    others = list_others(cluster, hosts)
+    others = list_remaining_hosts(cluster, hosts)
 
     def with_inventory(work: Callable[[], None]) -> None:
         if gone:
@@ -80,7 +80,7 @@ def make_others_phase(context: OperationContext, hosts: Sequence[str], *, gone: 
 
     def run(*, check: bool = False) -> None:
         final = tags if gone else [*tags, "node_roles"]
-        with_inventory(lambda: update_others(context, others, final, check=check))
+        with_inventory(lambda: update_remaining_hosts(context, others, final, check=check))
 
     return Phase(
         f"Update the other hosts {'without' if gone else 'for'} {', '.join(hosts)}",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kprov.operations.cluster import open_cluster
-from kprov.operations.versions.upgrade import order_batches
+from kprov.operations.upgrade.upgrade import order_batches
 
 INVENTORY = """
 all:

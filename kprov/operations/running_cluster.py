@@ -26,7 +26,7 @@ _FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)
 
 #: Files that the hosts share with the operator's `pki/`, by their names there, with kube_cert_dir and
 #: kube_config_dir.
-_TRUST = {
+_SHARED = {
     "kube_control_plane": {
         "ca.crt": "{cert_dir}/ca.crt",
         "front-proxy-ca.crt": "{cert_dir}/front-proxy-ca.crt",
@@ -64,25 +64,25 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Live:
+class RunningCluster:
     """`settings` by variable, empty without a cluster; other fields are None if nothing answered.
 
     `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
-    `members`: etcd's members, the address of a member by its name; `trust`: the PEM texts of the authorities
-    and of the service accounts' public keys, and the encryption configuration, on the hosts, by the names
-    that these have in the operator's `pki/`; `pins`: the digest of the bundle to which a rollback returned a
-    host, by host.
+    `members`: etcd's members, the address of a member by its name; `credentials`: the PEM texts of the
+    authorities and of the service accounts' public keys, and the encryption configuration, on the hosts, by
+    the names that these have in the operator's `pki/`; `pins`: the digest of the bundle to which a rollback
+    returned a host, by host.
     """
 
     settings: dict[str, list[Setting]] = field(default_factory=dict)
     nodes: dict[str, str] | None = None
     service_cidr: str | None = None
     members: dict[str, str] | None = None
-    trust: dict[str, list[Setting]] = field(default_factory=dict)
+    credentials: dict[str, list[Setting]] = field(default_factory=dict)
     pins: dict[str, str] = field(default_factory=dict)
 
 
-def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
+def read_running_cluster(cluster: Cluster, hosts: Iterable[str]) -> RunningCluster:
     """Read the state from the reachable hosts."""
     reached = list(hosts)
     control_plane = [host for host in cluster.members("kube_control_plane") if host in reached]
@@ -91,12 +91,12 @@ def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
         texts = dict(zip(reached, pool.map(lambda host: _read_files(cluster, host), reached), strict=True))
         settings = read_settings(texts)
         if not settings:
-            return Live()
+            return RunningCluster()
         members = pool.submit(lambda: _first_answer(etcd, lambda host: _read_members(cluster, host)))
         api = _first_answer(control_plane, lambda host: _read_api_objects(cluster, host))
         nodes, service_cidr = api if api is not None else (None, None)
-        trust, pins = _read_trust(cluster, texts), _read_pins(cluster, texts)
-        return Live(settings, nodes, service_cidr, members.result(), trust, pins)
+        credentials, pins = _read_credentials(cluster, texts), _read_pins(cluster, texts)
+        return RunningCluster(settings, nodes, service_cidr, members.result(), credentials, pins)
 
 
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
@@ -120,7 +120,7 @@ def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Sett
 def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
     groups = set(cluster.engine.inventory.group_names(host))
     paths = [path for group, files in _FILES.items() if group in groups for path in files]
-    paths += _list_trust_files(cluster, host).values()
+    paths += _list_shared_files(cluster, host).values()
     if groups & {"kube_control_plane", "kube_node"}:
         paths += _list_pin_files(cluster, host)
     if not paths:
@@ -133,13 +133,13 @@ def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
     }
 
 
-def _list_trust_files(cluster: Cluster, host: str) -> dict[str, str]:
+def _list_shared_files(cluster: Cluster, host: str) -> dict[str, str]:
     """Return the paths on the host by the names in the operator's `pki/`."""
     groups = cluster.engine.inventory.group_names(host)
     variables = cluster.variables[host]
     return {
         name: path.format(cert_dir=variables.kube_cert_dir, config_dir=variables.kube_config_dir)
-        for group, files in _TRUST.items()
+        for group, files in _SHARED.items()
         if group in groups
         for name, path in files.items()
     }
@@ -161,10 +161,10 @@ def _read_pins(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict
     return pins
 
 
-def _read_trust(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
+def _read_credentials(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
     settings: dict[str, list[Setting]] = {}
     for host, files in texts.items():
-        for name, path in _list_trust_files(cluster, host).items():
+        for name, path in _list_shared_files(cluster, host).items():
             if path in files:
                 settings.setdefault(name, []).append(Setting(files[path], host, path))
     return settings

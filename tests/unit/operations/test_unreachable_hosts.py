@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import PreflightError
-from kprov.operations.cluster import connect_hosts, explain_missing_root, is_installed, open_cluster
+from kprov.operations.cluster import explain_missing_root, open_cluster
+from kprov.operations.unreachable_hosts import connect_hosts, is_installed
 from kprov.playbook.results.journal import Journal
 
 INVENTORY = """

@@ -42,6 +42,6 @@ def test_a_verification_fails_for_it(cluster: Cluster, smaller: Path) -> None:
     assert "a node and a member of etcd" in done.stdout
 
 
-def test_a_limit_makes_no_outsider(cluster: Cluster) -> None:
+def test_a_limit_makes_no_unlisted_host(cluster: Cluster) -> None:
     done = cluster.lab.kprov("verify", "--no-probe", "-i", cluster.lab.inventory, "-l", HOSTS[0])
     assert "0 failed" in done.stdout

@@ -13,9 +13,9 @@ from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.skew import SkewHost, find_skew
-from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
-from kprov.operations.versions.cordon import make_drain, make_uncordon
-from kprov.operations.versions.upgrade import choose_hosts
+from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
+from kprov.operations.upgrade.cordon import make_drain, make_uncordon
+from kprov.operations.upgrade.upgrade import choose_hosts
 
 _TARGETS = "targets"
 

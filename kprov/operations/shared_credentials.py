@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from kprov.errors import InputError
-from kprov.operations.live import Live, Setting
+from kprov.operations.running_cluster import RunningCluster, Setting
 from kprov.pki import encryption_keys
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -25,9 +25,9 @@ _ADVICE = (
 )
 
 
-def check_trust(pki: Path, live: Live) -> None:
+def check_shared_credentials(pki: Path, running: RunningCluster) -> None:
     """Raise InputError if a running cluster's authority or service account key is not the one in `pki`."""
-    for name, copies in live.trust.items():
+    for name, copies in running.credentials.items():
         find = find_lost_keys if name == encryption_keys.NAME else find_mismatch
         problem = find(pki / name, copies)
         if problem is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kprov.content.locations import PLAYBOOKS
 from kprov.operations.host_versions import HostVersions
 from kprov.operations.phases import OperationContext
-from kprov.operations.versions.gate import pass_gate
+from kprov.operations.upgrade.gate import pass_gate
 
 _PLAYBOOK = PLAYBOOKS / "rollback.yml"
 

@@ -1,6 +1,6 @@
 """Rejects changes of variables that a running cluster cannot change, such as its networks.
 
-The current values are read from the cluster (see live.py).
+The current values are read from the cluster (see running_cluster.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import variable_place
 from kprov.operations.cluster import Cluster
-from kprov.operations.live import Live
+from kprov.operations.running_cluster import RunningCluster
 
 FIELDS = (
     "etcd_data_dir",
@@ -28,11 +28,11 @@ _ADVICE = (
 )
 
 
-def check_unchanged(cluster: Cluster, live: Live) -> None:
+def check_unchanged(cluster: Cluster, running: RunningCluster) -> None:
     """Raise InputError that names each changed variable with its old and new value."""
     variables = cluster.any_variables
     requested = {name: str(getattr(variables, name)) for name in FIELDS}
-    differences = find_differences(requested, live)
+    differences = find_differences(requested, running)
     if "cluster_name" in differences and "dns_domain" not in variables.model_fields_set:
         # It follows from the cluster's name, which has its own message.
         differences.pop("dns_domain", None)
@@ -51,7 +51,7 @@ def check_unchanged(cluster: Cluster, live: Live) -> None:
         )
 
 
-def find_differences(requested: Mapping[str, str], live: Live) -> dict[str, str]:
+def find_differences(requested: Mapping[str, str], running: RunningCluster) -> dict[str, str]:
     """Return a description of the cluster's value for each variable with another value in the inventory.
 
     The API's objects have precedence over the hosts' files, some of which an earlier change may have reached:
@@ -59,11 +59,11 @@ def find_differences(requested: Mapping[str, str], live: Live) -> dict[str, str]
     """
     differences: dict[str, str] = {}
     for name in FIELDS:
-        against = _find_contradiction(name, requested[name], live)
+        against = _find_contradiction(name, requested[name], running)
         consistent = [
             setting
-            for setting in live.settings.get(name, [])
-            if _find_contradiction(name, setting.value, live) is None
+            for setting in running.settings.get(name, [])
+            if _find_contradiction(name, setting.value, running) is None
         ]
         if against is None and (
             not consistent or requested[name] in [setting.value for setting in consistent]
@@ -77,12 +77,12 @@ def find_differences(requested: Mapping[str, str], live: Live) -> dict[str, str]
     return differences
 
 
-def _find_contradiction(name: str, value: str, live: Live) -> str | None:
+def _find_contradiction(name: str, value: str, running: RunningCluster) -> str | None:
     """Return what objects of the API have if it contradicts the value; else None."""
     if name == "kube_service_addresses":
-        cidr = live.service_cidr
+        cidr = running.service_cidr
         return f"{cidr} (the ServiceCIDR kubernetes)" if cidr and cidr != value else None
-    for node, cidr in (live.nodes or {}).items():
+    for node, cidr in (running.nodes or {}).items():
         if not cidr:
             continue
         network: Any = ipaddress.ip_network(cidr)

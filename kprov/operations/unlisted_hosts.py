@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kprov.operations.cluster import Cluster
-from kprov.operations.live import Live
+from kprov.operations.running_cluster import RunningCluster
 
 
 @dataclass(frozen=True)
-class Outsider:
+class UnlistedHost:
     """A node, an etcd member, or both, that the inventory does not have."""
 
     name: str
@@ -37,10 +37,10 @@ class Outsider:
         )
 
 
-def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
+def find_unlisted_hosts(cluster: Cluster, running: RunningCluster) -> list[UnlistedHost]:
     """Return the cluster's nodes and members that are not in their group of the inventory."""
     return compare_names(
-        live,
+        running,
         nodes={cluster.node_name(host) for host in cluster.members("kube_node")},
         addresses={cluster.address(host) for host in cluster.members("etcd")},
         # A host with a new address has its old member, which `kprov node replace` removes.
@@ -49,14 +49,14 @@ def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
 
 
 def compare_names(
-    live: Live, *, nodes: Iterable[str], addresses: Iterable[str], members: Iterable[str] = ()
-) -> list[Outsider]:
+    running: RunningCluster, *, nodes: Iterable[str], addresses: Iterable[str], members: Iterable[str] = ()
+) -> list[UnlistedHost]:
     """Compare names of nodes, and addresses and names of etcd members; a host that is both counts once."""
-    unknown_nodes = set(live.nodes or {}) - set(nodes)
+    unknown_nodes = set(running.nodes or {}) - set(nodes)
     unknown_members = {
         name: address
-        for name, address in (live.members or {}).items()
+        for name, address in (running.members or {}).items()
         if address not in set(addresses) and name not in set(members)
     }
     names = sorted(unknown_nodes | set(unknown_members))
-    return [Outsider(name, name in unknown_nodes, unknown_members.get(name, "")) for name in names]
+    return [UnlistedHost(name, name in unknown_nodes, unknown_members.get(name, "")) for name in names]
