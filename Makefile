@@ -116,7 +116,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-st
 KUBE_EXTRA = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["kube"], sep="\n")
 
 lock: $(VENV)/.dev ## write the lock files: exact versions and hashes (UPGRADE=1: the newest versions)
-	$(LOCK) pyproject.toml --extra dev --group build --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra dev --group build --group docs --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group build --constraints requirements/dev.txt --output-file requirements/run.txt
 	$(BIN)/python -c '$(KUBE_EXTRA)' | $(LOCK) - --config-file requirements/kube-uv.toml \
 	  --constraints requirements/dev.txt --output-file kprov/bundle/requirements.txt
