@@ -38,12 +38,13 @@ test: $(VENV)/.dev $(VENV)/.programs ## all tests: lint, unit, API servers, lab 
 check: $(VENV)/.dev $(VENV)/.programs ## what needs no root and no hosts
 	$(RUN_PARTS) lint unit
 
-lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, ansible-lint
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, rumdl, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
+	$(BIN)/rumdl check --quiet .
 	PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint -q
 
 unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
@@ -94,9 +95,10 @@ bench: $(VENV)/.dev ## benchmarks; print ratios
 wheel: $(VENV)/.dev ## build the wheel and the source distribution in dist/
 	$(BIN)/uv build --quiet --no-build-isolation --out-dir dist .
 
-format: $(VENV)/.dev ## let ruff put the sources in order
+format: $(VENV)/.dev ## let ruff put the sources in order, and rumdl the Markdown
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/rumdl fmt --quiet .
 
 proto: $(VENV)/.dev ## generate the gRPC modules from the .proto files
 	@for file in $$(git ls-files '*.proto'); do \
@@ -123,7 +125,7 @@ lock: $(VENV)/.dev ## write the lock files: exact versions and hashes (UPGRADE=1
 	$(BIN)/python -m kprov.bundle.image_packages
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .rumdl_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'kprov needs Python 3.11 or newer' >&2; exit 1; }
