@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel site format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,13 +38,14 @@ test: $(VENV)/.dev $(VENV)/.programs ## all tests: lint, unit, API servers, lab 
 check: $(VENV)/.dev $(VENV)/.programs ## what needs no root and no hosts
 	$(RUN_PARTS) lint unit
 
-lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, rumdl, ansible-lint
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, rumdl, mkdocs, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/rumdl check --quiet .
+	$(SITE)
 	PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint -q
 
 unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
@@ -94,6 +95,12 @@ bench: $(VENV)/.dev ## benchmarks; print ratios
 
 wheel: $(VENV)/.dev ## build the wheel and the source distribution in dist/
 	$(BIN)/uv build --quiet --no-build-isolation --out-dir dist .
+
+# Strict: a link that leads nowhere, and a page that the navigation does not name, are errors.
+SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+site: $(VENV)/.dev ## build the documentation as a site in build/site
+	$(SITE)
 
 format: $(VENV)/.dev ## let ruff put the sources in order, and rumdl the Markdown
 	$(BIN)/ruff check --fix .
