@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 from argparse import Namespace
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,8 @@ from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
+from kprov.kube.apiserver.server.heavy_process import HeavyProcess
+from kprov.kube.apiserver.server.heavy_service import HeavyService
 from kprov.kube.apiserver.server.loop_monitor import LoopMonitor
 from kprov.kube.apiserver.server.loop_report import LoopReport
 from kprov.kube.apiserver.server.request_chain import Server
@@ -87,17 +89,16 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     flow = _build_flow_control(options, registry, processes)
     options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
-    server = _build_server(options, registry, authorizer, health, auditor, flow)
-    scrape_metrics = ScrapeMetrics(etcd.read_size)
-    scrape_metrics.register()
-    server.before_scrape = scrape_metrics.refresh
-    await server.start(
-        address=options.bind_address,
-        port=options.secure_port,
-        context=tls.context,
-        reuse_port=processes > 1,
-    )
-    log.info("listening on %s:%d", options.bind_address, options.secure_port)
+    heavy = None if workers.is_heavy() else HeavyProcess()
+    server = _build_server(options, registry, authorizer, health, auditor, flow, heavy)
+    server.before_scrape = _register_scrape_metrics(etcd)
+    if heavy is not None:
+        await server.start(
+            address=options.bind_address,
+            port=options.secure_port,
+            context=tls.context,
+            reuse_port=processes > 1,
+        )
     async with _monitor_loop(), asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
@@ -105,17 +106,19 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(_run_flow_control(flow, registry), name="priority-and-fairness"),
         ]
         works = _build_reloaders(options, storage, registry, server, authorizer)
+        if heavy is not None:
+            works.append(heavy.run())
         hooks: Sequence[PostStartHook] = ()
         if not workers.is_secondary():
             works += [compaction.run(etcd, options.etcd_compaction_interval), workers.run_secondaries()]
             hooks = bootstrap.post_start_hooks(options, registry)
         tasks += [group.create_task(work) for work in works]
         tasks += _run_hooks(group, hooks, health, registry)
-        await stop.wait()
-        health.stopping = True
-        await asyncio.sleep(options.shutdown_delay_duration)
-        _end_watches(registry)
-        await server.stop()
+        if heavy is None:
+            # Not until `stop`: systemd sends its signal to both, and the first process finishes its requests.
+            await HeavyService(server).run(registry.cacher.loaded)
+        else:
+            await _serve_clients(options, stop, server, health, registry)
         for task in tasks:
             task.cancel()
     if auditor is not None:
@@ -124,9 +127,24 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
+async def _serve_clients(
+    options: Namespace, stop: asyncio.Event, server: Server, health: Health, registry: Registry
+) -> None:
+    """Wait for `stop`, then end the running requests."""
+    log.info("listening on %s:%d", options.bind_address, options.secure_port)
+    await stop.wait()
+    health.stopping = True
+    await asyncio.sleep(options.shutdown_delay_duration)
+    _end_watches(registry)
+    await server.stop()
+
+
 @contextlib.asynccontextmanager
 async def _monitor_loop() -> AsyncIterator[None]:
-    """Report the steps that hold the event loop."""
+    """Report the steps that hold the event loop, except where no small request waits for it."""
+    if workers.is_heavy():
+        yield
+        return
     report = LoopReport()
     report.register()
     monitor = LoopMonitor(report)
@@ -229,6 +247,7 @@ def _build_server(
     health: Health,
     auditor: Auditor | None,
     flow: FlowControl,
+    heavy: HeavyProcess | None,
 ) -> Server:
     capabilities.set_up(allow_privileged=options.allow_privileged)
     authenticator = authn.build(options, registry)
@@ -256,6 +275,7 @@ def _build_server(
         auditor=auditor,
         flow=flow,
         request_seconds=options.request_timeout,
+        heavy=heavy,
     )
     chain.timing.register()
     server.metrics.register(
@@ -265,6 +285,13 @@ def _build_server(
         ]
     )
     return server
+
+
+def _register_scrape_metrics(etcd: Etcd3) -> Callable[[], Awaitable[None]]:
+    """Returns what reads their values before each scrape."""
+    scrape_metrics = ScrapeMetrics(etcd.read_size)
+    scrape_metrics.register()
+    return scrape_metrics.refresh
 
 
 def _run_hooks(

@@ -32,7 +32,7 @@ from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import make_missing_namespace_error
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import RequestContext, body, heavy_lane, negotiation
+from kprov.kube.apiserver.request import RequestContext, RequestInfo, body, heavy_lane, negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
@@ -96,6 +96,15 @@ class Verbs:
         if info.verb in {"list", "watch"}:
             return await self._list_or_watch(request, context, view, query)
         return await self._write(request, context, view, query)
+
+    def count_stored_bytes(self, info: RequestInfo) -> int:
+        """The size of the object that a request names, as the watch cache has it. 0: there is none."""
+        resource = find(info.api_group, info.api_version, info.resource)
+        view = None if resource is None else self._find_view(resource)
+        if view is None or not info.name:
+            return 0
+        entry = view.store.cache.get(view.store.cache.key(info.namespace, info.name))
+        return 0 if entry is None else len(entry.tail)
 
     def _find_view(self, resource: Resource) -> VersionedView | None:
         try:

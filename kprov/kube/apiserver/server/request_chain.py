@@ -28,6 +28,7 @@ from kprov.kube.apiserver.request import (
     RequestInfo,
     UserInfo,
     body,
+    heavy_lane,
     http_request,
     negotiation,
 )
@@ -37,6 +38,7 @@ from kprov.kube.apiserver.request.heavy_lane import HeavyLane, LaneEntry
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.server import request_metrics
 from kprov.kube.apiserver.server.health import Health
+from kprov.kube.apiserver.server.heavy_process import HeavyProcess
 from kprov.kube.apiserver.server.request_metrics import RequestMetrics
 from kprov.kube.apiserver.server.write_deadline import finish_write
 from kprov.kube.component_base import metrics as component_metrics
@@ -70,8 +72,12 @@ class Server:
         auditor: Auditor | None = None,
         flow: FlowControl | None = None,
         request_seconds: float = 60.0,
+        heavy: HeavyProcess | None = None,
     ) -> None:
-        """anonymous: whether system:anonymous may send a request; called for requests without credentials."""
+        """anonymous: whether system:anonymous may send a request; called for requests without credentials.
+
+        heavy: executes heavy writes; None: this process does.
+        """
         self.authenticator = authenticator
         self._authorizer = authorizer
         self._impersonator = impersonation.Impersonator(authorizer)
@@ -83,6 +89,7 @@ class Server:
         self._auditor = auditor
         self._flow = flow
         self._seconds = request_seconds
+        self._heavy = heavy
         self._lane = HeavyLane()
         self.metrics = RequestMetrics()
         #: Called before each scrape of /metrics, to read values that cost a request to etcd.
@@ -231,16 +238,49 @@ class Server:
             return _forbidden_response(forbidden_error(info, acting.name, reason), request, query)
         if not info.is_resource_request:
             return await self._handle_nonresource(request, query)
-        agent = http_request.replace_invalid_utf8(request.headers.get("User-Agent", ""))
-        context = RequestContext(user=acting, info=info, user_agent=agent)
-        if event is not None:
-            context.audit_annotations = event.annotations
+        context = _make_context(request, acting, info, None if event is None else event.annotations)
+        if self._heavy is not None and self._is_heavy(request, info):
+            if self._heavy.is_ready:
+                return await self._heavy.execute(request, context, await body.read(request))
+            self._heavy.want()
+        return await self._handle_resource(request, context, query, tail)
+
+    async def _handle_resource(
+        self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
+    ) -> BaseResponse:
         try:
             return await self._run_handler(request, context, query, tail)
         except status.StatusError as error:
             return responses.build_error(
                 error, negotiation.negotiate_error(request, query), warnings=context.warnings
             )
+
+    def _is_heavy(self, request: Request, info: RequestInfo) -> bool:
+        """Whether another process executes the request: a write with a large body or to a large object."""
+        if info.verb in _READS or request.is_long:
+            return False
+        length = request.body.received if request.content_length is None else request.content_length
+        if length >= heavy_lane.HEAVY_BYTES:
+            return length <= body.MAX_BYTES
+        return self._resources.count_stored_bytes(info) >= heavy_lane.HEAVY_BYTES
+
+    async def execute_authorized(
+        self, request: Request, user: UserInfo, annotations: dict[str, str] | None
+    ) -> BaseResponse:
+        """Execute what the first process has authorized. Raise only CancelledError and ConnectionError.
+
+        annotations: gets the audit annotations; None if the request is not audited.
+        """
+        query: Mapping[str, str] = request.query
+        info, tail = request_info.parse(request.method, request.raw_path, query)
+        context = _make_context(request, user, info, annotations)
+        try:
+            return await self._handle_resource(request, context, query, tail)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return responses.build_error(status.internal_error("the server met an error it did not expect"))
 
     def _begin_audit(
         self, auditor: Auditor, request: Request, info: RequestInfo, user: UserInfo
@@ -315,6 +355,15 @@ class Server:
             if answer is not None:
                 request.metrics_label = request_metrics.find_metrics_label(path, answer)
         return request_checks.answer_unknown_path(path) if answer is None else answer
+
+
+def _make_context(
+    request: Request, user: UserInfo, info: RequestInfo, annotations: dict[str, str] | None
+) -> RequestContext:
+    agent = http_request.replace_invalid_utf8(request.headers.get("User-Agent", ""))
+    context = RequestContext(user=user, info=info, user_agent=agent)
+    context.audit_annotations = annotations
+    return context
 
 
 async def _wait_for_body(request: Request) -> None:

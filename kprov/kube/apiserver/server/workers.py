@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 COUNT: Final = "KPROV_APISERVER_WORKERS"
 _ROLE: Final = "KPROV_APISERVER_WORKER"
+#: The descriptor of the channel that the process of heavy requests serves.
+CHANNEL: Final = "KPROV_APISERVER_HEAVY_CHANNEL"
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -35,6 +37,11 @@ def count_processes() -> int:
 def is_secondary() -> bool:
     """Whether another process of this server started this one."""
     return _ROLE in os.environ
+
+
+def is_heavy() -> bool:
+    """Whether this process only executes the heavy requests of another one."""
+    return CHANNEL in os.environ
 
 
 def end_with_parent() -> None:
@@ -54,10 +61,16 @@ async def run_secondaries() -> None:
             group.create_task(_run_secondary())
 
 
-async def _run_secondary() -> None:
+def make_environment() -> dict[str, str]:
+    """The environment of a process that this one starts: only the first one talks to systemd."""
     hidden = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment[_ROLE] = str(os.getpid())
+    return environment
+
+
+async def _run_secondary() -> None:
+    environment = make_environment()
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kprov.kube.apiserver", *sys.argv[1:], env=environment
