@@ -35,8 +35,7 @@ _FLAGS: Final = (
 #: They import all that our scheduler needs.
 _MODULES: Final = (
     "kprov.kube.scheduler.app",
-    "kprov.kube.scheduler.event_handlers",
-    "kprov.kube.scheduler.profile",
+    "kprov.kube.scheduler.leader",
 )
 #: Requests of the scheduler in a second: no limit.
 _QPS: Final = 100_000

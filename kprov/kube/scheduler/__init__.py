@@ -1,4 +1,6 @@
-"""kube-scheduler: binds pods to nodes. Imports client and below.
+"""Owns kube-scheduler, which binds pods to nodes.
 
-``scheduler.py`` has the loop, ``schedule_pod.py`` picks the node, ``plugins/`` has the rules.
+``__main__.py`` starts it. ``app.py`` connects its parts: ``informers/`` fill ``state/`` and ``queue/``;
+``cycle/`` takes a pod from the queue and chooses its node with ``plugins/``; ``binding/`` binds the pod.
+It may import the client and what stands below it. import-linter holds the order of its folders.
 """

@@ -18,7 +18,7 @@ from kprov.kube.client import Informer, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.component_base.logs import KlogFormatter
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.decision_log import DecisionLog
+from kprov.kube.scheduler.attempts.decision_log import DecisionLog
 from tests.apiserver.overcommit.accounts import Accounts, compute_requests, reduce_node, reduce_pod
 from tests.apiserver.overcommit.decisions import Decision, assume_decisions, read_decisions
 

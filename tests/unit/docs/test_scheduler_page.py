@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
 from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, DEFAULT_PLUGINS, MISSING
-from kprov.kube.scheduler.framework import Plugin
+from kprov.kube.scheduler.framework.plugin import Plugin
 
 _PAGE = Path(__file__).parents[3] / "docs" / "scheduler.md"
 _PLUGIN = re.compile(r"^\| `(\w+)` \| ([a-z ]+) \| (\d*) ?\| ([^|]*?) ?\|", re.MULTILINE)

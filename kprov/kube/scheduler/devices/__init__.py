@@ -1,5 +1,5 @@
-"""Devices of nodes (resource.k8s.io): which ones exist, which are free, and which a claim gets on a node.
+"""Owns the allocation of devices for resource claims (upstream's dynamic-resource-allocation/structured).
 
-The plugin DynamicResources calls it. It imports the scheduler's state.
-Source: k8s.io/dynamic-resource-allocation.
+DynamicResources and NodeResourcesFit call it. ``node_search.py`` is the entry: it decides for all nodes at
+once. ``allocator.py`` searches the devices of one node. May import the framework and what stands below it.
 """

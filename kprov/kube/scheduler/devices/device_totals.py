@@ -13,7 +13,8 @@ from kprov.kube.scheduler.devices.node_search import SelectorMasks
 from kprov.kube.scheduler.devices.requests import list_expressions
 from kprov.kube.scheduler.devices.selectors import SelectorError
 from kprov.kube.scheduler.devices.slices import Device, Slice, Topology
-from kprov.kube.scheduler.state import ClusterState, Counts, Mask
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Counts, Mask
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Final
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.component_helpers.pod_resource_claims import is_claim_of_pod
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
-from kprov.kube.scheduler.pod_requests import amount
+from kprov.kube.scheduler.state.pod_requests import amount
 
 ANNOTATION: Final = "resource.kubernetes.io/extended-resource-claim"
 #: Stands in messages for the name that the API server will give the claim. No claim can have it.

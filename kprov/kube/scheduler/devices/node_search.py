@@ -17,8 +17,9 @@ from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.devices.pools import gather_pools
 from kprov.kube.scheduler.devices.requests import AllocationError, NodeError
 from kprov.kube.scheduler.devices.slices import Topology
-from kprov.kube.scheduler.node_selectors import match_selector
-from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.node_selectors import match_selector
 
 _NO_DEVICES = "cannot allocate all claims"
 

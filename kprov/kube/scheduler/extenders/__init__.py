@@ -1,4 +1,5 @@
-"""HTTP services that take part in the choice of a node (upstream's extenders).
+"""Owns extenders: HTTP services that filter nodes, score them, choose victims, or bind pods.
 
-The scheduler and DefaultPreemption call them. They may import the framework and the configuration.
+The scheduling cycle, the binding cycle and DefaultPreemption call ``extenders.py``. May import the framework
+and what stands below it.
 """

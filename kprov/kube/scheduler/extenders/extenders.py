@@ -12,8 +12,10 @@ import numpy as np
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.scheduler.configuration.extenders import Extender
 from kprov.kube.scheduler.extenders.http_extender import ExtenderError, FilterAnswer, HttpExtender
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, FilterResult, Scores
-from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.framework.plugin import CycleState, FilterResult
+from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kprov.kube.client.errors import ApiError
-from kprov.kube.scheduler.binding import PodBinder
-from kprov.kube.scheduler.framework import CycleState, Plugin, PodGoneError
-from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.binding.pod_binder import PodBinder
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, PodGoneError
+from kprov.kube.scheduler.framework.status import SKIP, Status
 
 
 class DefaultBinder(Plugin):

@@ -11,13 +11,13 @@ from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.component_helpers.pod_conditions import find_condition
 from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.extenders.extenders import Extenders
-from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, PostFilterResult
+from kprov.kube.scheduler.framework.plugin import CycleState, FilterResult, Plugin, PostFilterResult
 from kprov.kube.scheduler.preemption.budgets import build_budgets
 from kprov.kube.scheduler.preemption.candidates import Candidate, CandidateLimits, find_candidates
 from kprov.kube.scheduler.preemption.eviction import REASON, Evictor
 from kprov.kube.scheduler.preemption.selection import select_candidate
 from kprov.kube.scheduler.preemption.victims import Victims, sort_by_importance
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.state.columns import Mask
 
 _NEVER = "not eligible due to preemptionPolicy=Never."
 _WAITING = "not eligible due to a terminating pod on the nominated node."

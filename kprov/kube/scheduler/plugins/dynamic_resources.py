@@ -41,20 +41,20 @@ from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.devices.node_search import SelectorMasks, search_nodes
 from kprov.kube.scheduler.devices.requests import AllocationError, list_alternatives
 from kprov.kube.scheduler.devices.results import build_allocation
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import (
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import (
     CycleState,
     FilterResult,
     Plugin,
     PluginError,
     PostFilterResult,
     Rejection,
-    Scores,
-    normalize_scores,
 )
-from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import SKIP, Status, reject
+from kprov.kube.scheduler.framework.scores import Scores, normalize_scores
+from kprov.kube.scheduler.framework.status import SKIP, Status, reject
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 _UNAVAILABLE = "resourceclaim not available on the node"
 _STALE = "cannot schedule extended resource claim"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
+from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
+from kprov.kube.scheduler.state.columns import Mask
 
 _MEBIBYTE = 1024 * 1024
 _LEAST, _MOST_PER_CONTAINER = 23 * _MEBIBYTE, 1000 * _MEBIBYTE

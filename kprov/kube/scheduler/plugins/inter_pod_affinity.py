@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
 from kprov.kube.scheduler.plugins.inter_pod_affinity_hints import helps_node, helps_pod
-from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo
-from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Counts, Mask, sum_by_domain
+from kprov.kube.scheduler.state.pod_info import AffinityTerm, PodInfo
 
 
 class InterPodAffinity(Plugin):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kprov.kube.api.core import Node, Pod
-from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo, build_anti_affinity, is_placed
+from kprov.kube.scheduler.state.pod_info import AffinityTerm, PodInfo, build_anti_affinity, is_placed
 
 
 def helps_pod(info: PodInfo, old: Pod | None, new: Pod | None) -> bool:

@@ -9,12 +9,14 @@ import numpy as np
 from kprov.kube.api import core
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.component_helpers.node_affinity import is_node_selected, matches_selector
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
-from kprov.kube.scheduler.node_selectors import match_selector, match_term
-from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import Status, reject
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.scores import Scores, normalize_scores
+from kprov.kube.scheduler.framework.status import Status, reject
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.node_selectors import match_selector, match_term
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 _ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
 

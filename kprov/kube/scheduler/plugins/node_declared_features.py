@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.status import SKIP, Status
 
 _MISSING = "node(s) didn't match Pod's required features"
 _RESTART_ALL = "RestartAllContainers"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo, is_placed, list_host_ports
-from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.status import SKIP, Status
+from kprov.kube.scheduler.state.pod_info import PodInfo, is_placed, list_host_ports
 
 Ports = frozenset[tuple[str, str, int]]
 

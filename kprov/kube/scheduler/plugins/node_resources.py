@@ -12,13 +12,16 @@ from kprov.kube.scheduler.configuration.arguments import (
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
 )
-from kprov.kube.scheduler.demands import Demand
 from kprov.kube.scheduler.devices.device_totals import count_devices
 from kprov.kube.scheduler.devices.extended_resources import CLASS_PREFIX, get_explicit_name
 from kprov.kube.scheduler.devices.listers import DeviceListers
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
-from kprov.kube.scheduler.pod_info import (
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
+from kprov.kube.scheduler.plugins.resource_scores import build_scorer, score_balance
+from kprov.kube.scheduler.state.columns import Counts, Mask
+from kprov.kube.scheduler.state.demands import Demand
+from kprov.kube.scheduler.state.pod_info import (
     COLUMNS,
     CPU,
     EPHEMERAL,
@@ -29,9 +32,7 @@ from kprov.kube.scheduler.pod_info import (
     is_placed,
     parse_amounts,
 )
-from kprov.kube.scheduler.pod_requests import sum_requests
-from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
-from kprov.kube.scheduler.state import Counts, Mask
+from kprov.kube.scheduler.state.pod_requests import sum_requests
 
 _TOO_MANY = "Too many pods"
 _REASONS = (

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from kprov.kube.api.core import Node, Pod, Taint
 from kprov.kube.component_helpers.taints import tolerates
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 

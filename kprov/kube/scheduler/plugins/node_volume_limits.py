@@ -11,11 +11,11 @@ import numpy as np
 from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers.pod_claims import list_claim_names
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo, is_placed
-from kprov.kube.scheduler.state import Counts, Mask
-from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.status import SKIP, Status
+from kprov.kube.scheduler.state.columns import Counts, Mask
+from kprov.kube.scheduler.state.pod_info import PodInfo, is_placed
 from kprov.kube.scheduler.volumes.hints import uses_claim
 from kprov.kube.scheduler.volumes.limits import NodeVolumes, list_limits
 

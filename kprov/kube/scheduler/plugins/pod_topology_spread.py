@@ -9,12 +9,14 @@ import numpy as np
 
 from kprov.kube.api.core import Node, Pod, TopologySpreadConstraint
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
 from kprov.kube.scheduler.plugins.node_affinity import match_required_affinity
 from kprov.kube.scheduler.plugins.taint_toleration import find_untolerated_taint
-from kprov.kube.scheduler.pod_info import PodInfo, is_placed, to_label_selector
-from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Counts, Mask, sum_by_domain
+from kprov.kube.scheduler.state.pod_info import PodInfo, is_placed, to_label_selector
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler.framework import Plugin, SortKey, get_priority_key
+from kprov.kube.scheduler.framework.plugin import Plugin, SortKey, get_priority_key
 
 
 class PrioritySort(Plugin):

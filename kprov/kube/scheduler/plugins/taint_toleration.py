@@ -8,10 +8,12 @@ import numpy as np
 
 from kprov.kube.api.core import Node, Pod, Taint, Toleration
 from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated, tolerates
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
-from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import Mask, TaintSet
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.scores import Scores, normalize_scores
+from kprov.kube.scheduler.state.cluster_state import TaintSet
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 
 class TaintToleration(Plugin):

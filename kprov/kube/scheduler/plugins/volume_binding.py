@@ -11,10 +11,11 @@ from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
-from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import SKIP, Status, reject
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, PluginError, Rejection
+from kprov.kube.scheduler.framework.status import SKIP, Status, reject
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
 from kprov.kube.scheduler.volumes.binder import (
     BIND_SECONDS,
     AssumedBindings,

@@ -9,11 +9,12 @@ import numpy as np
 from kprov.kube.api.core import PersistentVolume
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.pod_claims import list_claim_names
-from kprov.kube.scheduler.events import Action, EventRegistration, Resource
-from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import SKIP, Status, reject
+from kprov.kube.scheduler.framework.events import Action, EventRegistration, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.framework.status import SKIP, Status, reject
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.pod_info import PodInfo
 from kprov.kube.scheduler.volumes.hints import uses_claim, waits_for_consumer
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 

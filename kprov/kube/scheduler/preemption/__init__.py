@@ -1,4 +1,5 @@
-"""Preemption: removes pods of lower priority so that a pod fits (upstream's framework/preemption).
+"""Owns preemption: the removal of less important pods so that a pod fits (upstream's preemption).
 
-``candidates.py`` finds nodes and victims, ``selection.py`` chooses the node, ``eviction.py`` deletes victims.
+DefaultPreemption calls it. ``candidates.py`` finds nodes and victims, ``selection.py`` chooses the node, and
+``eviction.py`` deletes the victims. May import the framework and what stands below it.
 """

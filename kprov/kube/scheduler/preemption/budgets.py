@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.pod_info import PodInfo, to_label_selector
+from kprov.kube.scheduler.state.pod_info import PodInfo, to_label_selector
 
 
 @dataclass(frozen=True, slots=True)

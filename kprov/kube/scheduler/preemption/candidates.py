@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kprov.kube.scheduler.demands import Demand
-from kprov.kube.scheduler.diagnosis import Diagnosis
-from kprov.kube.scheduler.filtering import filter_slots
-from kprov.kube.scheduler.framework import CycleState, Plugin
-from kprov.kube.scheduler.pod_info import PODS
+from kprov.kube.scheduler.framework.diagnosis import Diagnosis
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
+from kprov.kube.scheduler.framework.runtime.filters import filter_slots
 from kprov.kube.scheduler.preemption.budgets import Budget
 from kprov.kube.scheduler.preemption.victims import Victims, select_victims
-from kprov.kube.scheduler.state import Counts, Mask
+from kprov.kube.scheduler.state.columns import Counts, Mask
+from kprov.kube.scheduler.state.demands import Demand
+from kprov.kube.scheduler.state.pod_info import PODS
 
 _NOT_HELPFUL = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"

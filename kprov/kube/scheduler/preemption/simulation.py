@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from kprov.kube.scheduler.demands import Demand
-from kprov.kube.scheduler.filtering import accepts_node, list_reasons, list_rivals
-from kprov.kube.scheduler.framework import CycleState, Plugin
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
+from kprov.kube.scheduler.framework.runtime.filters import accepts_node, list_reasons
+from kprov.kube.scheduler.framework.runtime.nominated_pods import list_rivals
+from kprov.kube.scheduler.state.demands import Demand
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 
 class Simulation(Protocol):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kprov.kube.scheduler.demands import Demand
-from kprov.kube.scheduler.framework import CycleState, Plugin
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
 from kprov.kube.scheduler.preemption.budgets import Budget, split_by_violation
 from kprov.kube.scheduler.preemption.simulation import RequestSimulation, Simulation, StateSimulation
+from kprov.kube.scheduler.state.demands import Demand
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 #: Sorts after every start time: a pod that has not started yet starts now.
 _NOT_STARTED = "~"

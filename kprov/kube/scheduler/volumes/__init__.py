@@ -1,4 +1,4 @@
-"""Volumes of pods: what is known of them, which fit on which node, and how claims are bound.
+"""Owns the volumes of pods: listers, limits of nodes, matching of claims and volumes, and their binding.
 
-The plugins of volumes call it. It imports the scheduler's state.
+The volume plugins call it. May import the framework and what stands below it.
 """

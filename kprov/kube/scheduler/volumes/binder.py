@@ -20,7 +20,7 @@ from kprov.kube.component_helpers.persistent_volumes import (
     make_claim_reference,
 )
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.state import ClusterState
+from kprov.kube.scheduler.state.cluster_state import ClusterState
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 from kprov.kube.scheduler.volumes.matching import match_node_affinity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kprov.kube.api.core import PersistentVolumeClaim
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.component_helpers.pod_claims import list_claim_names
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.state.pod_info import PodInfo
 
 
 def uses_claim(info: PodInfo, _: PersistentVolumeClaim | None, new: PersistentVolumeClaim) -> bool:

@@ -12,8 +12,9 @@ from kprov.kube.api.core import NodeSelector, PersistentVolume, PersistentVolume
 from kprov.kube.api.decoding import convert
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.component_helpers import persistent_volumes as rules
-from kprov.kube.scheduler.node_selectors import match_selector
-from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.columns import Mask
+from kprov.kube.scheduler.state.node_selectors import match_selector
 
 #: The provisioner of classes whose volumes an administrator makes.
 NO_PROVISIONER = "kubernetes.io/no-provisioner"

@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
-from kprov.kube.scheduler import framework
-from kprov.kube.scheduler.binding import PodBinder
-from kprov.kube.scheduler.compact import make_transforms
+from kprov.kube.scheduler.binding.pod_binder import PodBinder
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
+from kprov.kube.scheduler.cycle.scheduler import Scheduler
 from kprov.kube.scheduler.devices.binder import ClaimBinder
-from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.extenders.extenders import Extenders
+from kprov.kube.scheduler.framework.pending_bindings import PendingBindings
+from kprov.kube.scheduler.framework.plugin import Profile as PluginProfile
+from kprov.kube.scheduler.framework.waiting_pods import WaitingPods
+from kprov.kube.scheduler.informers.compact import make_transforms
+from kprov.kube.scheduler.informers.event_handlers import add_event_handlers
+from kprov.kube.scheduler.informers.scheduler_informers import SchedulerInformers
+from kprov.kube.scheduler.plugins.registry import PluginResources
 from kprov.kube.scheduler.preemption.eviction import Evictor
-from kprov.kube.scheduler.profile import PluginResources, build_profile
-from kprov.kube.scheduler.queued_pod import Backoff
-from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.profile import build_profile
+from kprov.kube.scheduler.queue.queued_pod import Backoff
 from kprov.kube.scheduler.volumes.binder import VolumeBinder
-from kprov.kube.scheduler.waiting_pods import WaitingPods
 from tests.unit.kube.controller_manager.conftest import ApiServer, reply
+
+SPEC: dict[str, Any] = {"schedulerName": "default-scheduler", "containers": [{"name": "c", "image": "i"}]}
 
 
 class BindingServer(ApiServer):
@@ -53,10 +59,20 @@ async def create_node(server: ApiServer, name: str, *, cpu: str = "4", **labels:
     await server.create("nodes", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": status})
 
 
+async def create_pod(server: BindingServer, name: str, by: str = "", **spec: Any) -> None:
+    await server.create("pods", {"metadata": {"name": name, "labels": {"by": by}}, "spec": SPEC | spec})
+
+
+async def wait_for_node(server: BindingServer, name: str) -> str:
+    async with asyncio.timeout(5), server.changed:
+        await server.changed.wait_for(lambda: server.get("pods", name)["spec"].get("nodeName"))
+    return str(server.get("pods", name)["spec"]["nodeName"])
+
+
 @asynccontextmanager
 async def run_scheduler(
     server: ApiServer,
-    change: Callable[[framework.Profile], framework.Profile] = lambda profile: profile,
+    change: Callable[[PluginProfile], PluginProfile] = lambda profile: profile,
     waiting_pods: WaitingPods | None = None,
     extenders: Extenders | None = None,
 ) -> AsyncIterator[SchedulerInformers]:
@@ -65,7 +81,7 @@ async def run_scheduler(
         informers = InformerFactory(client, transforms=make_transforms())
         sources = SchedulerInformers(informers)
         recorder = EventRecorder(client, component=DEFAULT_SCHEDULER)
-        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_binding(uid))
+        bindings = PendingBindings(waiting_pods)
         resources = PluginResources(
             default_selector=sources.get_default_selector,
             listers=sources.volumes,
@@ -75,7 +91,7 @@ async def run_scheduler(
             node_volumes=sources.node_volumes,
             claim_binder=ClaimBinder(client),
             pod_binder=PodBinder(client),
-            evictor=evictor,
+            evictor=Evictor(client, recorder, bindings.cancel),
             extenders=extenders or Extenders(),
         )
         profiles = [change(build_profile(Profile(), resources))]
@@ -85,7 +101,7 @@ async def run_scheduler(
             profiles,
             {DEFAULT_SCHEDULER: recorder},
             backoff=backoff,
-            waiting_pods=waiting_pods,
+            bindings=bindings,
             extenders=extenders,
         )
         add_event_handlers(scheduler, sources)

@@ -13,13 +13,13 @@ from kprov.kube.scheduler.configuration.arguments import NodeResourcesFitArgs
 from kprov.kube.scheduler.devices.extended_requests import build_device_requests, build_special_claim
 from kprov.kube.scheduler.devices.extended_resources import ExtendedResources, is_device_resource
 from kprov.kube.scheduler.devices.listers import DeviceListers
-from kprov.kube.scheduler.events import Action, ClusterEvent, Resource
-from kprov.kube.scheduler.filtering import filter_slots, select_slots
-from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.framework.events import Action, ClusterEvent, Resource
+from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
+from kprov.kube.scheduler.framework.runtime.filters import filter_slots, select_slots
 from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.node_resources import NodeResourcesFit
-from kprov.kube.scheduler.pod_info import build_pod_info
-from kprov.kube.scheduler.state import ClusterState
+from kprov.kube.scheduler.state.cluster_state import ClusterState
+from kprov.kube.scheduler.state.pod_info import build_pod_info
 
 GPU = "example.com/gpu"
 

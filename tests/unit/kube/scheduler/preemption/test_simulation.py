@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler import pod_info
 from kprov.kube.scheduler.preemption.victims import select_victims
-from tests.unit.kube.scheduler.preemption.test_candidates import Cluster, running
-from tests.unit.kube.scheduler.test_decisions import node, pod
+from kprov.kube.scheduler.state import pod_info
+from tests.unit.kube.scheduler.decision_lab import node, pod
+from tests.unit.kube.scheduler.preemption_lab import Cluster, running
 
 _GPU = "example.com/gpu"
 _AMOUNTS = st.tuples(st.integers(0, 3), st.integers(0, 2))
