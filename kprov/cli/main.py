@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Create lab hosts, install a cluster on them, and verify it.",
     ),
     "init": ("kprov.cli.commands.init", "Write a new inventory."),
-    "certs": ("kprov.cli.commands.certificates", "Issue, show, renew and replace certificates."),
+    "certs": ("kprov.cli.commands.certificates", "Issue, show, renew, recover and replace certificates."),
     "secrets": ("kprov.cli.commands.secrets", "Rotate the keys of encrypted secrets and of tokens."),
     "token": ("kprov.cli.commands.token", "Create, list and delete bootstrap tokens."),
     "bundle": ("kprov.cli.commands.bundle", "Build and list bundles of the components."),

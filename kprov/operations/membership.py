@@ -26,10 +26,13 @@ class Membership:
     nodes: frozenset[str] | None
 
 
-def connect_cluster(context: OperationContext, named: Collection[str] = ()) -> None:
+def connect_cluster(
+    context: OperationContext, named: Collection[str] = (), *, exists: bool | None = None
+) -> None:
     """Connect to the cluster's hosts, and leave out those that only the inventory has. Raises KprovError.
 
     `named`: hosts that the user named. They stay, whether the cluster has them or not.
+    `exists`: whether there is a cluster; None if the journal tells it.
     """
     cluster = context.cluster
 
@@ -45,7 +48,7 @@ def connect_cluster(context: OperationContext, named: Collection[str] = ()) -> N
             cluster.leave_out(absent)
         return absent
 
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS), leave_out)
+    context.facts = connect_hosts(cluster, cluster.members(*GROUPS), leave_out, exists=exists)
     for host, reason in cluster.engine.unreachable_hosts.items():
         if host not in named:
             context.callbacks.warning(f"{host} does not answer and stays as it is ({reason})")

@@ -30,6 +30,7 @@ OPERATIONS: dict[str, str] = {
     "etcd restore": "kprov.operations.etcd.restore",
     "node drain": "kprov.operations.nodes.drain",
     "node uncordon": "kprov.operations.nodes.uncordon",
+    "certs recover": "kprov.operations.keys.recover",
     "certs renew": "kprov.operations.keys.renew",
     "certs rotate-ca": "kprov.operations.keys.rotate_ca",
     "secrets rewrite": "kprov.operations.keys.encryption_key",

@@ -19,6 +19,7 @@ from kprov.operations.shared_credentials import check_shared_credentials
 from kprov.operations.unlisted_hosts import UnlistedHost, find_unlisted_hosts
 from kprov.operations.unreachable_hosts import connect_hosts
 from kprov.operations.vip_network import check_vip_network
+from kprov.pki import lost_keys, rotation
 from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 
@@ -68,6 +69,9 @@ def prepare_cluster(
     prepared.running = read_running_cluster(cluster, prepared.facts)
     check_unchanged(cluster, prepared.running)
     check_shared_credentials(request.pki, prepared.running)
+    lost = lost_keys.list_lost(request.pki)
+    if lost and rotation.read_stage(request.pki) is None:
+        callbacks.warning(f"{', '.join(lost)}: the key is lost: {lost_keys.ADVICE}")
     check_members(cluster, prepared.running, prepared.facts, replaced)
     prepared.unlisted_hosts = find_unlisted_hosts(cluster, prepared.running)
     for host in prepared.unlisted_hosts:

@@ -20,8 +20,9 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 _PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 _SECRET = re.compile(r"^ *secret: (\S+)$", re.MULTILINE)
 _ADVICE = (
-    "Restore the folder from the machine or backup that installed the cluster, or remove the cluster with "
-    "`kprov reset` and create a new one"
+    "Restore the folder from the machine or backup that installed the cluster, or move it away and fetch "
+    "what the hosts have with `kprov certs recover`, or remove the cluster with `kprov reset` and create a "
+    "new one"
 )
 
 

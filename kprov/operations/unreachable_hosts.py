@@ -18,11 +18,16 @@ class MissingHostsError(KprovError):
 
 
 def connect_hosts(
-    cluster: Cluster, hosts: list[str], leave_out: Callable[[], Iterable[str]] = tuple
+    cluster: Cluster,
+    hosts: list[str],
+    leave_out: Callable[[], Iterable[str]] = tuple,
+    *,
+    exists: bool | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Connect to the hosts; return their facts by host.
 
     `leave_out` is called as soon as hosts are connected, and returns those that do not count.
+    `exists`: whether the cluster exists; None if the journal tells it.
 
     Raises PreflightError that names every host that is unusable.
     """
@@ -37,7 +42,7 @@ def connect_hosts(
     cluster.engine.unreachable_hosts = {}
     reached = [connection for connection in reached if connection.host not in absent]
     unreachable = {host: reason for host, reason in unreachable.items() if host not in absent}
-    quorum_error = set_unreachable_aside(cluster, unreachable)
+    quorum_error = set_unreachable_aside(cluster, unreachable, exists=exists)
     aside = cluster.engine.unreachable_hosts
     reached = [connection for connection in reached if connection.host not in aside]
     errors: list[KprovError] = [connection.error for connection in reached if connection.error is not None]
@@ -56,13 +61,17 @@ def connect_hosts(
     return {connection.host: connection.facts for connection in reached}
 
 
-def set_unreachable_aside(cluster: Cluster, unreachable: dict[str, str]) -> KprovError | None:
+def set_unreachable_aside(
+    cluster: Cluster, unreachable: dict[str, str], *, exists: bool | None = None
+) -> KprovError | None:
     """Decide whether the run continues without these hosts; return why it cannot without some.
 
     An existing cluster continues if it can. Before the first `up` such a host is an error in the inventory.
     """
     quorum_error = find_indispensable(cluster, unreachable) if unreachable else None
-    if is_installed(journal_folder(cluster.engine.inventory)) and not quorum_error:
+    if exists is None:
+        exists = is_installed(journal_folder(cluster.engine.inventory))
+    if exists and not quorum_error:
         cluster.engine.unreachable_hosts = unreachable
     return quorum_error
 

@@ -68,5 +68,10 @@ def load_keys(pki: Path) -> EncryptionKeys | None:
 
 def save_keys(pki: Path, keys: EncryptionKeys) -> None:
     """Write the keys; they are on the disk before this returns."""
+    files.write_file(pki / NAME, render_keys(keys), files.PRIVATE)
+
+
+def render_keys(keys: EncryptionKeys) -> bytes:
+    """Return the content of the file."""
     document = {"keys": list(keys.keys), "stage": keys.stage}
-    files.write_file(pki / NAME, (json.dumps(document, indent=2) + "\n").encode(), files.PRIVATE)
+    return (json.dumps(document, indent=2) + "\n").encode()

@@ -12,18 +12,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kprov.errors import InputError
-from kprov.pki import encryption_keys, files, issue, kubeconfig, rotation, service_account_keys
+from kprov.pki import encryption_keys, files, issue, kubeconfig, lost_keys, rotation, service_account_keys
 from kprov.pki.request import PkiRequest
 from kprov.pki.table import AUTHORITIES, CertificateSpec, list_certificates
 
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority, ready to sign."""
+    """A certificate authority. `key` signs; None if it is lost."""
 
     certificate: x509.Certificate
-    key: issue.PrivateKey
-    pem: bytes
+    key: issue.PrivateKey | None
 
 
 def ensure_pki(
@@ -62,15 +61,21 @@ def ensure_pki(
             _change_note(
                 files.write_if_changed(path, content, files.PRIVATE), path, request.artifacts, changed
             )
-    admin = kubeconfig.render_for_admin(
+    path = request.artifacts / "admin.conf"
+    _change_note(write_admin_kubeconfig(request), path, request.artifacts, changed)
+    return changed
+
+
+def write_admin_kubeconfig(request: PkiRequest) -> bool:
+    """Write the administrator's kubeconfig from the files of the PKI; return whether it changed."""
+    pki = request.pki
+    content = kubeconfig.render_for_admin(
         request,
-        authority=authorities["ca"].pem,
+        authority=(pki / "ca.crt").read_bytes(),
         certificate=(pki / "admin.crt").read_bytes(),
         key=(pki / "admin.key").read_bytes(),
     )
-    path = request.artifacts / "admin.conf"
-    _change_note(files.write_if_changed(path, admin, files.PRIVATE), path, request.artifacts, changed)
-    return changed
+    return files.write_if_changed(request.artifacts / "admin.conf", content, files.PRIVATE)
 
 
 def load_certificate(path: Path) -> x509.Certificate:
@@ -106,18 +111,20 @@ def load_key(path: Path) -> issue.PrivateKey:
 
 def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str]) -> Authority:
     crt, key_file = stem.with_suffix(".crt"), stem.with_suffix(".key")
+    if crt.exists() and lost_keys.is_lost(stem.parent, stem.name):
+        return Authority(load_certificate(crt), None)
     if crt.exists() != key_file.exists():
         there, missing = (crt, key_file) if crt.exists() else (key_file, crt)
         # Hosts that trust the old authority would reject a new one, so the user must decide.
         raise InputError(
-            f"is missing but {there.name} exists; restore the file, or remove both", file=missing
+            f"is missing but {there.name} exists; restore the file, or run `kprov certs recover`, which "
+            "fetches from the hosts what they have. Before the first `kprov up` you can also remove both",
+            file=missing,
         )
     if crt.exists():
         certificate, key = load_certificate(crt), load_key(key_file)
         if certificate.public_key() != key.public_key():
-            raise InputError(
-                f"does not belong to {crt.name}; restore the pair, or remove both", file=key_file
-            )
+            raise InputError(f"does not belong to {crt.name}; restore the pair", file=key_file)
         _change_note(
             files.narrow_mode(key_file, files.PRIVATE),
             key_file,
@@ -126,16 +133,15 @@ def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: l
             "permissions restricted",
         )
         if certificate.not_valid_after_utc > now:
-            return Authority(certificate, key, crt.read_bytes())
+            return Authority(certificate, key)
         changed.append(f"{crt.name}: expired {certificate.not_valid_after_utc:%Y-%m-%d}")
     else:
         key = issue.new_key()
         files.write_file(key_file, issue.key_pem(key), files.PRIVATE)
         changed.append(f"{crt.name}: new")
     certificate = issue.new_authority(common_name, key, now)
-    pem = issue.certificate_pem(certificate)
-    files.write_file(crt, pem, files.PUBLIC)
-    return Authority(certificate, key, pem)
+    files.write_file(crt, issue.certificate_pem(certificate), files.PUBLIC)
+    return Authority(certificate, key)
 
 
 def _find_signer(pki: Path, spec: CertificateSpec, authority: Authority) -> Authority:
@@ -143,7 +149,10 @@ def _find_signer(pki: Path, spec: CertificateSpec, authority: Authority) -> Auth
     old = rotation.find_old_authority(pki, spec.authority) if spec.path.endswith("/apiserver") else None
     if old is None:
         return authority
-    return Authority(load_certificate(old[0]), load_key(old[1]), old[0].read_bytes())
+    key = None if rotation.has_lost_old_key(pki, spec.authority) else load_key(old[1])
+    if key is None and not (pki / f"{spec.path}.crt").exists():
+        return authority
+    return Authority(load_certificate(old[0]), key)
 
 
 def _ensure_certificate(
@@ -156,7 +165,8 @@ def _ensure_certificate(
 ) -> None:
     crt, key_file = pki / f"{spec.path}.crt", pki / f"{spec.path}.key"
     reason = "new"
-    if crt.exists() and key_file.exists():
+    exists = crt.exists() and key_file.exists()
+    if exists:
         _change_note(
             files.narrow_mode(key_file, files.PRIVATE), key_file, pki, changed, "permissions restricted"
         )
@@ -171,6 +181,11 @@ def _ensure_certificate(
             reason = error.reason
         if not reason:
             return
+    if authority.key is None:
+        # During a rotation hosts use what they have until the new authority issues it.
+        if exists and rotation.read_stage(pki) is not None:
+            return
+        raise lost_keys.refuse_to_sign(pki, spec.authority, crt, reason)
     key = issue.new_key()
     certificate = issue.issue_certificate(spec, key, authority.certificate, authority.key, now)
     # Write the key first: an interruption leaves a mismatched pair, which the next run detects.

@@ -2,6 +2,8 @@
 
 While it lasts, `pki/rotation/` has both pairs of each authority and a file `stage`. `ca.crt` and its like are
 made from them. Their first certificate belongs to the key that signs.
+
+An old authority whose key is lost is trusted like any other until the end, but signs nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +14,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-
 from kprov.errors import InputError
-from kprov.pki import files, issue
+from kprov.pki import files, issue, lost_keys
 from kprov.pki.table import AUTHORITIES
 
 
@@ -40,7 +40,8 @@ class Stage(enum.Enum):
 @dataclass(frozen=True)
 class _Pair:
     certificate: bytes
-    key: bytes
+    #: None if it is lost.
+    key: bytes | None
 
 
 def read_stage(pki: Path) -> Stage | None:
@@ -62,10 +63,12 @@ def begin_rotation(pki: Path, now: dt.datetime) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     files.make_folder(unfinished)
     for name, common_name in AUTHORITIES.items():
-        old = _first_certificate((pki / f"{name}.crt").read_bytes())
+        # All of them: an unfinished rotation of a recovered cluster left two, and hosts may need either.
+        old = (pki / f"{name}.crt").read_bytes()
+        old_key = None if lost_keys.is_lost(pki, name) else (pki / f"{name}.key").read_bytes()
         key = issue.new_key()
         new = issue.certificate_pem(issue.new_authority(common_name, key, now))
-        _write_pair(unfinished / f"old-{name}", _Pair(old, (pki / f"{name}.key").read_bytes()))
+        _write_pair(unfinished / f"old-{name}", _Pair(old, old_key))
         _write_pair(unfinished / f"new-{name}", _Pair(new, issue.key_pem(key)))
     files.write_file(unfinished / "stage", Stage.TRUST.value.encode(), files.PRIVATE)
     unfinished.rename(_folder(pki))
@@ -113,19 +116,28 @@ def write_authorities(pki: Path) -> list[str]:
             signer, bundle = "new", new
         else:
             signer, bundle = "new", new + old
-        key = _read_file(_folder(pki) / f"{signer}-{name}.key")
+        wrote = False
         # The key first, as everywhere: a mismatch after an interruption is repaired here.
-        wrote = [
-            files.write_if_changed(pki / f"{name}.key", key, files.PRIVATE),
-            files.write_if_changed(pki / f"{name}.crt", bundle, files.PUBLIC),
-        ]
-        if any(wrote):
+        if signer == "new" or not has_lost_old_key(pki, name):
+            key = _read_file(_folder(pki) / f"{signer}-{name}.key")
+            wrote = files.write_if_changed(pki / f"{name}.key", key, files.PRIVATE)
+            lost_keys.forget_lost(pki, name)
+        wrote |= files.write_if_changed(pki / f"{name}.crt", bundle, files.PUBLIC)
+        if wrote:
             changed.append(f"{name}.crt: stage {stage.value} of the rotation")
     return changed
 
 
+def has_lost_old_key(pki: Path, name: str) -> bool:
+    """Whether the rotation began without the key of the old authority."""
+    return lost_keys.is_lost(_folder(pki), f"old-{name}")
+
+
 def find_old_authority(pki: Path, name: str) -> tuple[Path, Path] | None:
-    """Return the files of the old authority while it still signs serving certificates of API servers."""
+    """Return the files of the old authority while it still signs serving certificates of API servers.
+
+    The key may be lost (`has_lost_old_key`).
+    """
     if read_stage(pki) is not Stage.ISSUE:
         return None
     stem = _folder(pki) / f"old-{name}"
@@ -136,12 +148,11 @@ def _folder(pki: Path) -> Path:
     return pki / "rotation"
 
 
-def _first_certificate(pem: bytes) -> bytes:
-    return issue.certificate_pem(x509.load_pem_x509_certificate(pem))
-
-
 def _write_pair(stem: Path, pair: _Pair) -> None:
-    files.write_file(stem.with_suffix(".key"), pair.key, files.PRIVATE)
+    if pair.key is None:
+        lost_keys.mark_lost(stem.parent, stem.name)
+    else:
+        files.write_file(stem.with_suffix(".key"), pair.key, files.PRIVATE)
     files.write_file(stem.with_suffix(".crt"), pair.certificate, files.PUBLIC)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from kprov.errors import InputError
-from kprov.pki import issue, kubeconfig
+from kprov.pki import issue, kubeconfig, lost_keys
 from kprov.pki.ensure import load_certificate, load_key
 from kprov.pki.request import COMMON_NAME_LIMIT, PkiRequest
 from kprov.pki.table import CertificateSpec
@@ -34,6 +34,8 @@ def issue_user_kubeconfig(
     authority_file = request.pki / "ca.crt"
     if not authority_file.exists():
         raise InputError("is missing; `kprov up` creates it", file=authority_file)
+    if lost_keys.is_lost(request.pki, "ca"):
+        raise lost_keys.refuse_to_sign(request.pki, "ca", authority_file, "for a user")
     authority, authority_key = load_certificate(authority_file), load_key(request.pki / "ca.key")
     if life < _SHORTEST or moment + life > authority.not_valid_after_utc:
         end = f"{authority.not_valid_after_utc:%Y-%m-%d}"

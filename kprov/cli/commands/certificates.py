@@ -1,4 +1,4 @@
-"""`kprov certs`: issue, list, renew, replace and export a cluster's certificates."""
+"""`kprov certs`: issue, list, renew, recover, replace and export a cluster's certificates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ExportFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="
 
 @app.callback()
 def certificates() -> None:
-    """Issue, show, renew, replace and export the certificates of a cluster."""
+    """Issue, show, renew, recover, replace and export the certificates of a cluster."""
 
 
 @app.command("issue")
@@ -145,6 +145,17 @@ def renew(given: OperationArguments, hosts: Hosts = None, every: All = False) ->
     if bool(hosts) == every:
         raise InputError("name hosts, or use --all", field="HOST")
     run_command(given, "certs renew", {"hosts": hosts or []})
+
+
+@app.command("recover")
+@add_options
+def recover(given: OperationArguments) -> None:
+    """Fetch the authorities and keys of a running cluster from its hosts, when artifacts/pki is lost.
+
+    The keys of etcd's and the front proxies' authorities are on no host: `kprov certs rotate-ca` then
+    replaces the authorities. --limit leaves out hosts whose files differ from the others'.
+    """
+    run_command(given, "certs recover", {})
 
 
 @app.command("rotate-ca")

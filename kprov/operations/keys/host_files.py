@@ -75,7 +75,7 @@ def list_cluster_hosts(cluster: Cluster) -> list[str]:
 
 
 def _compare_host(cluster: Cluster, host: str) -> Iterator[Difference]:
-    pairs = _list_files(cluster, host)
+    pairs = list_files(cluster, host)
     output = run_command(cluster, host, f"sha256sum {shlex.join(pairs)} 2>/dev/null; true")
     sums = {line[66:]: line[:64] for line in output.splitlines()}
     pki = cluster.artifacts / "pki"
@@ -85,8 +85,11 @@ def _compare_host(cluster: Cluster, host: str) -> Iterator[Difference]:
             yield Difference(host, path, name, _read_end(cluster, host, path) if path in sums else "")
 
 
-def _list_files(cluster: Cluster, host: str) -> dict[str, str]:
-    """Return the names below artifacts/pki by the paths on the host."""
+def list_files(cluster: Cluster, host: str, *, signing_key: bool = False) -> dict[str, str]:
+    """Return the names below artifacts/pki by the paths on the host.
+
+    `signing_key`: also the key of the cluster's authority where the inventory does not want it on hosts.
+    """
     variables = cluster.variables[host]
     certs = variables.kube_cert_dir
     groups = cluster.engine.inventory.group_names(host)
@@ -95,7 +98,7 @@ def _list_files(cluster: Cluster, host: str) -> dict[str, str]:
         for group, files in _FILES.items()
         if group in groups
         for name, path in files
-        if name != _SIGNING_KEY or variables.kube_sign_certificates
+        if name != _SIGNING_KEY or variables.kube_sign_certificates or signing_key
     }
 
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from testinfra.host import Host
 
+from kprov.pki import lost_keys
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
 #: A certificate that expires sooner than this fails the check.
@@ -122,8 +123,13 @@ def _check_authorities(
     if "etcd" in me.groups:
         paths["etcd-ca"] = "/etc/etcd/pki/ca.crt"
     contents, _ = _read_files(host, [path.removesuffix(".crt") for path in paths.values()])
+    lost = lost_keys.list_lost(Path(cluster.pki_dir))
     for name, path in paths.items():
-        yield judge_authorities(path, contents.get(path, ""), authorities[name], name, now)
+        finding = judge_authorities(path, contents.get(path, ""), authorities[name], name, now)
+        if finding.ok and not finding.warning and name in lost:
+            detail = "its key is lost, replace it: kprov certs rotate-ca"
+            finding = Finding(path, ok=True, detail=detail, warning=True)
+        yield finding
 
 
 def judge_authorities(
