@@ -68,7 +68,7 @@ def test_a_lost_folder_of_keys_comes_back_from_the_hosts(
     lab.kprov("resume", *where)
     names = [str(path.relative_to(kept / "pki")) for path in (kept / "pki").rglob("*") if path.is_file()]
     for name in names:
-        if name.endswith(".conf") or name in (*_LOST, "sa.pub", "encryption.json"):
+        if name.endswith(".conf") or name in (*_LOST, "encryption.json"):
             continue
         assert (pki / name).read_bytes() == (kept / "pki" / name).read_bytes(), name
         assert stat.S_IMODE((pki / name).stat().st_mode) == (0o600 if name.endswith(".key") else 0o644), name

@@ -90,7 +90,7 @@ def read_authority(copies: Sequence[Copy], keys: Sequence[Copy]) -> Authority:
 
 
 def read_service_account_keys(private: Sequence[Copy], public: Sequence[Copy]) -> dict[str, bytes]:
-    """Return sa.key, and sa-old.pub with the keys that sign no more. Raises PreflightError."""
+    """Return sa.key, sa.pub, and sa-old.pub with the keys that sign no more. Raises PreflightError."""
 
     def read(copy: Copy) -> bytes:
         key = _read_private(copy)
@@ -106,7 +106,7 @@ def read_service_account_keys(private: Sequence[Copy], public: Sequence[Copy]) -
     if signing not in accepted:
         raise PreflightError(private[0].host, f"{public[0].path} has not the key of {private[0].path}")
     old = b"".join(pem for pem in accepted if pem != signing)
-    return {"sa.key": key} | ({"sa-old.pub": old} if old else {})
+    return {"sa.key": key} | ({"sa-old.pub": old} if old else {}) | {"sa.pub": signing + old}
 
 
 def read_encryption_keys(copies: Sequence[Copy]) -> EncryptionKeys | None:

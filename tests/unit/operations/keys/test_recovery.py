@@ -116,9 +116,13 @@ def test_tokens_of_earlier_keys_stay_valid() -> None:
     publics = issue.public_pem(own) + issue.public_pem(old)
     private = on_hosts(issue.key_pem(own), issue.key_pem(own))
     files = recovery.read_service_account_keys(private, on_hosts(publics, publics))
-    assert files == {"sa.key": issue.key_pem(own), "sa-old.pub": issue.public_pem(old)}
+    assert files == {
+        "sa.key": issue.key_pem(own),
+        "sa-old.pub": issue.public_pem(old),
+        "sa.pub": publics,
+    }
     alone = on_hosts(issue.public_pem(own), issue.public_pem(own))
-    assert list(recovery.read_service_account_keys(private, alone)) == ["sa.key"]
+    assert list(recovery.read_service_account_keys(private, alone)) == ["sa.key", "sa.pub"]
     with pytest.raises(PreflightError, match=r"^node2: "):
         recovery.read_service_account_keys(private, on_hosts(publics, issue.public_pem(own), publics)[:2])
     with pytest.raises(PreflightError, match="has not the key of"):
