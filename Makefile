@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel site format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel release site format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,20 @@ SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 site: $(VENV)/.dev ## build the documentation as a site in build/site
 	$(SITE)
+
+# The bill of materials of the operator's machine, and that of the bundle, which the hosts get. Both have the
+# hashes of the lock files. Dates are the commit's, so that the same commit gives the same files.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+SBOM = $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible
+
+release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+release: $(VENV)/.dev ## build the wheel, its SBOMs (CycloneDX) and checksums in dist/
+	@git diff --quiet HEAD || { echo 'make release: commit your changes first' >&2; exit 1; }
+	@rm -rf dist
+	@$(MAKE) --no-print-directory wheel
+	$(SBOM) --output-file dist/kprov-$(VERSION).cdx.json requirements/run.txt
+	$(SBOM) --output-file dist/kprov-$(VERSION)-bundle.cdx.json kprov/bundle/requirements.txt
+	@cd dist && sha256sum kprov-* > SHA256SUMS && cat SHA256SUMS
 
 format: $(VENV)/.dev ## let ruff put the sources in order, and rumdl the Markdown
 	$(BIN)/ruff check --fix .
