@@ -105,7 +105,7 @@ site: $(VENV)/.dev ## build the documentation as a site in build/site
 # The bill of materials of the operator's machine, and that of the bundle, which the hosts get. Both have the
 # hashes of the lock files. Dates are the commit's, so that the same commit gives the same files.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-SBOM = $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible
+SBOM = PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible
 
 release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 release: $(VENV)/.dev ## build the wheel, its SBOMs (CycloneDX) and checksums in dist/
