@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
 from kprov.kube.scheduler.framework.runtime.filters import filter_slots
 from kprov.kube.scheduler.preemption.budgets import Budget
 from kprov.kube.scheduler.preemption.victims import Victims, select_victims
-from kprov.kube.scheduler.state.columns import Counts, Mask
+from kprov.kube.scheduler.state.columns import Mask
 from kprov.kube.scheduler.state.demands import Demand
 from kprov.kube.scheduler.state.pod_info import PODS
 
@@ -91,41 +91,26 @@ def find_candidates(
 
 
 def _exclude_hopeless(cycle: CycleState, plugins: Sequence[Plugin], potential: Mask, search: _Search) -> Mask:
-    """Slots with lower pods, without all of which their requests would fit. For all nodes at once."""
+    """Return the slots on which the pod may fit after a preemption, by checks of all nodes at once.
+
+    They have pods of lower priority, and the filters that read only requests accept them as if all of these
+    pods were gone. Filters that do not depend on other pods accept them as they are.
+    """
     lower = cycle.state.sum_requests_below(cycle.info.priority)
     remaining = potential & (lower[:, PODS] > 0)
-    missing = int(np.count_nonzero(potential & ~remaining))
-    if missing:
-        search.reject((_NO_VICTIMS,), missing)
+    count = int(np.count_nonzero(potential & ~remaining))
+    if count:
+        search.reject((_NO_VICTIMS,), count)
     by_requests = [plugin for plugin in plugins if plugin.uses_requests_only]
     independent = [plugin for plugin in plugins if not plugin.depends_on_pods(cycle)]
-    remaining = _filter_without(cycle, by_requests, remaining, lower, search)
-    result = filter_slots(independent, cycle, remaining)
-    _copy_reasons(result.diagnosis, search)
-    return result.feasible
-
-
-def _filter_without(
-    cycle: CycleState, plugins: Sequence[Plugin], among: Mask, requests: Counts, search: _Search
-) -> Mask:
-    """Filter as if these requests were gone, and all requests of extended resources.
-
-    Nodes that have too little of those are rejected later, one by one.
-    """
-    state = cycle.state
-    resources = [state.get_extended_resource(name) for name in cycle.info.extended]
-    saved = [resource.requested for resource in resources]
-    state.requested -= requests
-    try:
-        for resource in resources:
-            resource.requested = np.zeros_like(resource.requested)
-        result = filter_slots(plugins, cycle, among)
-    finally:
-        state.requested += requests
-        for resource, requested in zip(resources, saved, strict=True):
-            resource.requested = requested
-    _copy_reasons(result.diagnosis, search)
-    return result.feasible
+    # Requests of extended resources have no sums by priority: here all pods count as if they requested none.
+    # A node that has too little of them is rejected later, when its own pods are checked.
+    state = cycle.state.copy_without_requests(lower, cycle.info.extended)
+    for filters, cycle_state in ((by_requests, replace(cycle, state=state)), (independent, cycle)):
+        result = filter_slots(filters, cycle_state, remaining)
+        _copy_reasons(result.diagnosis, search)
+        remaining = result.feasible
+    return remaining
 
 
 def _copy_reasons(diagnosis: Diagnosis, search: _Search) -> None:

@@ -6,6 +6,7 @@ Pods count as soon as they are assumed, before the API server has heard of the b
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -197,6 +198,18 @@ class ClusterState:
             if each < priority:
                 total += requests
         return total
+
+    def copy_without_requests(self, requests: Counts, extended: Iterable[str]) -> ClusterState:
+        """Return the state as if pods requested so much less, and none of these extended resources.
+
+        The copy shares all other data with this state. It is only for reading.
+        """
+        state = copy.copy(self)
+        state.requested = self.requested - requests
+        state._extended = self._extended | {  # noqa: SLF001  a copy of this state
+            name: self.get_extended_resource(name).copy_without_requests() for name in extended
+        }
+        return state
 
     def change_requests(self, info: PodInfo, slot: int, sign: int) -> None:
         """Add (1) or subtract (-1) the requests of a pod. Its other traces stay: see add_pod, remove_pod."""

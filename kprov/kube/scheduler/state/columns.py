@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -48,6 +49,12 @@ class ExtendedResource:
     def __init__(self, capacity: int) -> None:
         self.allocatable = np.zeros(capacity, dtype=np.int64)
         self.requested = np.zeros(capacity, dtype=np.int64)
+
+    def copy_without_requests(self) -> ExtendedResource:
+        """Return the resource as if no pod requested it. The copy shares ``allocatable``."""
+        resource = copy.copy(self)
+        resource.requested = np.zeros_like(self.requested)
+        return resource
 
 
 class PodCounter:

@@ -70,3 +70,17 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
     lab.state.set_namespace_labels("ns", {})
     assert not lab.schedule_pod(wants("podAffinity")).node
     assert lab.schedule_pod(wants("podAntiAffinity")).filtered.feasible.sum() == 2
+
+
+def test_a_copy_with_fewer_requests_leaves_the_state_as_it_is() -> None:
+    lab = Lab(node("n", cpu="2"))
+    user = pod("user", cpu="2")
+    user.spec.containers[0].resources.requests["example.com/gpu"] = "1"
+    lab.state.add_pod(pod_info.build_pod_info(user), "n")
+    gpus = lab.state.get_extended_resource("example.com/gpu")
+    copy = lab.state.copy_without_requests(lab.state.requested.copy(), ["example.com/gpu"])
+    assert not copy.requested.any()
+    assert not copy.get_extended_resource("example.com/gpu").requested.any()
+    assert copy.get_extended_resource("example.com/gpu").allocatable is gpus.allocatable
+    assert lab.state.requested[0, pod_info.CPU] == 2000
+    assert lab.state.get_extended_resource("example.com/gpu").requested[0] == 1
