@@ -26,8 +26,6 @@ from kprov.inventory.cluster import (
     registries,
 )
 from kprov.inventory.cluster import labels as label_rules
-from kprov.inventory.cluster.scheduler_extenders import check_extenders
-from kprov.inventory.cluster.scheduler_profiles import check_profiles
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
@@ -184,6 +182,19 @@ def _check_recipients(recipients: list[str]) -> list[str]:
     return recipients
 
 
+def _check_extenders(extenders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    # Few inventories have extenders or profiles; their models take as long to build as all others.
+    from kprov.inventory.cluster.scheduler_extenders import check_extenders
+
+    return check_extenders(extenders)
+
+
+def _check_profiles(profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from kprov.inventory.cluster.scheduler_profiles import check_profiles
+
+    return check_profiles(profiles)
+
+
 def _pattern(expression: str, *types: str) -> WithJsonSchema:
     """Return the JSON Schema of texts that match an expression; `types` are other types that are valid."""
     return WithJsonSchema(
@@ -269,8 +280,8 @@ class ClusterVariables(BaseModel):
     kube_controller_manager_leader_elect_renew_deadline: Duration = "10s"
     kube_scheduler_leader_elect_lease_duration: Duration = "15s"
     kube_scheduler_leader_elect_renew_deadline: Duration = "10s"
-    kube_scheduler_extenders: Annotated[list[dict[str, Any]], AfterValidator(check_extenders)] = []
-    kube_scheduler_profiles: Annotated[list[dict[str, Any]], AfterValidator(check_profiles)] = []
+    kube_scheduler_extenders: Annotated[list[dict[str, Any]], AfterValidator(_check_extenders)] = []
+    kube_scheduler_profiles: Annotated[list[dict[str, Any]], AfterValidator(_check_profiles)] = []
     kubelet_status_update_frequency: Duration = "10s"
     kubelet_runtime_request_timeout: Duration = "2m"
     keepalived_advert_int: Annotated[float, Field(ge=0.01)] = 0.3
