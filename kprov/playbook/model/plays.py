@@ -93,6 +93,11 @@ class Node:
         return list(dict.fromkeys([*roles, *([Path(self.file).absolute().parent] if self.file else [])]))
 
     @functools.cached_property
+    def folder_names(self) -> list[str]:
+        """The paths of `folders`."""
+        return [str(folder) for folder in self.folders]
+
+    @functools.cached_property
     def search_cache(self) -> dict[tuple[str, Path], tuple[Path, ...]]:
         """The search folders by kind of file, computed once for all items and hosts."""
         return {}

@@ -85,6 +85,7 @@ class Variables:
         self._groups: dict[str, list[str]] | None = None
         # The number of roles is part of the key because an included role may add itself to the play.
         self._roles: dict[tuple[Play, Role | None, int], _OfRoles] = {}
+        self._dependencies: dict[tuple[Play, int, int], tuple[list[str], list[str]]] = {}
         self._lock = threading.Lock()
 
     def inventory_variables(self, host: str) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Variables:
                 **self._dependency_names(play),
             )
         if node is not None:
-            folders = [*map(str, node.folders), variables["playbook_dir"]]
+            folders = [*node.folder_names, variables["playbook_dir"]]
             variables["ansible_search_path"] = list(dict.fromkeys(folders))
         if node is not None and node.role is not None:
             role = node.role
@@ -154,13 +155,13 @@ class Variables:
         }
         return {**variables, "ansible_limit": options.limit} if options.limit else variables
 
-    @staticmethod
-    def _dependency_names(play: Play) -> dict[str, list[str]]:
-        names = {inner.name: None for role in play.roles for inner in role.lineage()[:-1]}
-        return {
-            "ansible_dependent_role_names": list(names),
-            "ansible_role_names": list(names | dict.fromkeys(play.role_names)),
-        }
+    def _dependency_names(self, play: Play) -> dict[str, list[str]]:
+        key = (play, len(play.roles), len(play.role_names))
+        if key not in self._dependencies:
+            names = {inner.name: None for role in play.roles for inner in role.lineage()[:-1]}
+            self._dependencies[key] = (list(names), list(names | dict.fromkeys(play.role_names)))
+        dependent, all_names = self._dependencies[key]
+        return {"ansible_dependent_role_names": dependent, "ansible_role_names": all_names}
 
     def host_layers(self, host: str) -> list[Layer]:
         """Return the layers of a host that `hostvars` shows."""
