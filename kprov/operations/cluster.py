@@ -17,6 +17,7 @@ from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
+from kprov.playbook.templating.code_cache import open_code_cache
 
 #: Called with a line for the user.
 Say = Callable[[str], None]
@@ -115,7 +116,7 @@ def open_cluster(
 ) -> Iterator[Cluster]:
     """Load and validate the inventory. Raises InputError with all problems; connects to no host."""
     loaded = load_inventory(inventory)
-    with Engine(loaded, options, callbacks) as engine:
+    with Engine(loaded, options, callbacks, open_code_cache()) as engine:
         host_patterns.check_limit(loaded, engine.options.limit)
         cluster = Cluster(
             engine, validation.validate(loaded, engine.host_variables, engine.options.extra_vars)

@@ -37,6 +37,7 @@ def command(
     from kprov.cli.output import playbook_listing, run_output
     from kprov.playbook.results import journal
     from kprov.playbook.running.engine import Engine
+    from kprov.playbook.templating.code_cache import open_code_cache
 
     if not given.inventory:
         # As in Ansible, a check of files needs no hosts.
@@ -51,7 +52,7 @@ def command(
             playbook_listing.print_listing(engine, playbook, **listings, includes=syntax_check)
         return
     with run_output.show_run(given) as watch:
-        with Engine(loaded, options, watch.callbacks) as engine:
+        with Engine(loaded, options, watch.callbacks, open_code_cache()) as engine:
             result = engine.run(*playbook)
         watch.finish(result)
     raise typer.Exit(result.exit_code)

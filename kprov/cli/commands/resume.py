@@ -33,6 +33,7 @@ def command(
     from kprov.operations.operation import find_resumable, read_operation
     from kprov.playbook.results import journal as journals
     from kprov.playbook.running.engine import Engine
+    from kprov.playbook.templating.code_cache import open_code_cache
 
     given = given.with_export(offline)
     loaded = given.loaded()
@@ -62,7 +63,7 @@ def command(
         up.run_up(given, path, ignore)
         return
     with run_output.show_run(given) as watch:
-        with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
+        with Engine(loaded, given.options(journal=folder), watch.callbacks, open_code_cache()) as engine:
             result = engine.resume(path)
         watch.finish(result)
     raise typer.Exit(result.exit_code)

@@ -21,6 +21,7 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult, 
 from kprov.playbook.running import task_selection
 from kprov.playbook.running.playbook_run import PlaybookRun
 from kprov.playbook.running.run_state import RunState
+from kprov.playbook.templating.code_cache import CodeCache
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
 from kprov.playbook.variables.host_variables import HostVariables, make_variable_error
@@ -92,15 +93,23 @@ def resume_options(options: RunOptions, path: Path) -> RunOptions:
 
 
 class Engine:
-    """Runs playbooks, several on the same connections if need be. Close it, or use it in a `with`."""
+    """Runs playbooks, several on the same connections if need be. Close it, or use it in a `with`.
+
+    `code` has the compiled templates of earlier runs.
+    """
 
     def __init__(
-        self, inventory: Inventory, options: RunOptions | None = None, callbacks: Callbacks | None = None
+        self,
+        inventory: Inventory,
+        options: RunOptions | None = None,
+        callbacks: Callbacks | None = None,
+        code: CodeCache | None = None,
     ) -> None:
         self.inventory = inventory
         self.options = options or RunOptions()
         self.callbacks: Callbacks = callbacks or SilentCallbacks()
-        self.templar = Templar()
+        self._code = code
+        self.templar = Templar(code=code)
         self.connections = Connections(
             self.connection_options, lambda host, text: self.callbacks.warning(f"{host}: {text}")
         )
@@ -118,6 +127,8 @@ class Engine:
     def close(self) -> None:
         """Close all agents and connections."""
         self.connections.close()
+        if self._code is not None:
+            self._code.save()
 
     def host_variables(self, host: str) -> HostVariables:
         """Return the variables of a host as `hostvars` shows them; a wrong one raises InputError."""

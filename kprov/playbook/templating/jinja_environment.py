@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType
 from typing import Any, ClassVar
 
 import jinja2
@@ -19,6 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import generate_lorem_ipsum, missing
 
 from kprov.playbook.templating import bounds
+from kprov.playbook.templating.code_cache import CodeCache
 from kprov.playbook.templating.lazy_containers import is_template
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
@@ -126,6 +128,7 @@ class Environment(SandboxedEnvironment):
 
     `escapes`: texts in `{{ }}` keep their backslashes (values of YAML files, not template files).
     `conditional`: render texts in the expression that are templates, as old conditions did.
+    `code` has the compiled code of earlier runs.
     """
 
     template_class = Template
@@ -139,16 +142,61 @@ class Environment(SandboxedEnvironment):
         *,
         escapes: bool = False,
         conditional: bool = False,
+        code: CodeCache | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**{**self.DEFAULTS, **settings})
         self.scope = scope
+        self._code = code
+        self._compile_settings = repr(
+            (escapes, conditional, sorted(item for item in settings.items() if item[0] != "loader"))
+        )
         self._conditional = conditional
         self._lexer = _EscapingLexer(self) if escapes else _Lexer(self)
 
     @property
     def lexer(self) -> Lexer:
         return self._lexer
+
+    def compile(
+        self,
+        source: str | nodes.Template,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """Compile a template, unless an earlier run did."""
+
+        def compile_source() -> Any:
+            parent: Any = super(Environment, self)
+            return parent.compile(source, name, filename, raw, defer_init)
+
+        if not isinstance(source, str) or raw or defer_init:
+            return compile_source()
+        return self.find_code(f"{name}\0{filename}", source, compile_source)
+
+    def compile_tree(self, tree: nodes.Template) -> CodeType:
+        """Compile a template that was parsed."""
+        code: CodeType = super().compile(tree)
+        return code
+
+    def find_code(self, kind: str, text: str, compile_text: Callable[[], CodeType]) -> CodeType:
+        """Return the code of a text, from an earlier run if possible; `kind` says how it is compiled."""
+        if self._code is None:
+            return compile_text()
+        kind = f"{self._compile_settings}\0{kind}"
+        code = self._code.find(kind, text)
+        if code is None:
+            lookups = self._count_plugin_lookups()
+            code = compile_text()
+            # The code depends on the functions of filters and tests. Those of files may change.
+            if self._count_plugin_lookups() == lookups:
+                self._code.add(kind, text, code)
+        return code
+
+    def _count_plugin_lookups(self) -> int:
+        return sum(getattr(table, "plugin_lookups", 0) for table in (self.filters, self.tests))
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)

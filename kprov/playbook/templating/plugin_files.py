@@ -168,8 +168,11 @@ class PluginTable(dict[str, Plugin]):
         super().__init__(own)
         self._kind = kind
         self._refused = refused
+        #: How often a name was looked up that is not one of kprov's.
+        self.plugin_lookups = 0
 
     def __missing__(self, name: str) -> Plugin:
+        self.plugin_lookups += 1
         function = find_plugin(self._kind, name) or self._refused.get(name)
         if function is None:
             raise KeyError(name)

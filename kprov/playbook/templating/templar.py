@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
@@ -15,6 +17,7 @@ from kprov.errors import KprovError
 from kprov.inventory import trust, yaml_file
 from kprov.inventory.vault.vault_format import Undecrypted, Unsafe
 from kprov.playbook.templating import conditions
+from kprov.playbook.templating.code_cache import CodeCache
 from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_environment import Context, Environment
 from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS, REFUSED_TESTS
@@ -57,12 +60,16 @@ class TemplatingError(KprovError):
 
 
 class Templar:
-    """Renders the templates of a run and compiles each once. `search` are the folders of included files."""
+    """Renders the templates of a run and compiles each once. `search` are the folders of included files.
 
-    def __init__(self, search: tuple[Path, ...] = ()) -> None:
+    `code` has the compiled code of earlier runs.
+    """
+
+    def __init__(self, search: tuple[Path, ...] = (), code: CodeCache | None = None) -> None:
         self.search = search
-        self._filters = _make_table("filter", ALL_FILTERS, REFUSED_FILTERS)
-        self._tests = _make_table("test", ALL_TESTS, REFUSED_TESTS)
+        self._code = code
+        self._filters = _make_table("filter")
+        self._tests = _make_table("test")
         self._local = threading.local()
         self._environments: dict[Any, Environment] = {}
         self._texts: dict[str, Render] = {}
@@ -76,7 +83,9 @@ class Templar:
         key = (search, tuple(sorted(settings.items())))
         if key not in self._environments:
             loader = jinja2.FileSystemLoader([str(path) for path in search])
-            environment = Environment(lambda: getattr(self._local, "scope", None), loader=loader, **settings)
+            environment = Environment(
+                lambda: getattr(self._local, "scope", None), loader=loader, code=self._code, **settings
+            )
             known: Any = environment
             known.filters, known.tests = self._filters, self._tests
             environment.globals.update(GLOBALS)
@@ -225,8 +234,13 @@ class Templar:
 
     def _compile_expression(self, text: str) -> Render:
         environment = self._make_environment(self.search, conditional=True)
-        expression = conditions.parse_expression(environment, text)
-        template = environment.from_string(nodes.Template([nodes.Output([expression], lineno=1)], lineno=1))
+
+        def compile_tree() -> CodeType:
+            expression = conditions.parse_expression(environment, text)
+            return environment.compile_tree(nodes.Template([nodes.Output([expression], lineno=1)], lineno=1))
+
+        code = environment.find_code("expression", text, compile_tree)
+        template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         return _make_renderer(template)
 
     # -- files -------------------------------------------------------------------------------------------
@@ -282,9 +296,17 @@ class Templar:
         return with_newlines if ends else render
 
 
-def _make_table(kind: str, functions: Mapping[str, Any], refused: Mapping[str, str]) -> PluginTable:
-    own = wrap_functions(kind, functions)
-    return PluginTable(kind, own, {name: own.pop(name) for name in refused if name in own})
+_TABLES = {"filter": (ALL_FILTERS, REFUSED_FILTERS), "test": (ALL_TESTS, REFUSED_TESTS)}
+
+
+@functools.cache
+def _wrap_own(kind: str) -> dict[str, Callable[..., Any]]:
+    return wrap_functions(kind, _TABLES[kind][0])
+
+
+def _make_table(kind: str) -> PluginTable:
+    own = dict(_wrap_own(kind))
+    return PluginTable(kind, own, {name: own.pop(name) for name in _TABLES[kind][1] if name in own})
 
 
 def _make_renderer(template: jinja2.Template) -> Render:
