@@ -16,10 +16,17 @@ from kprov.cli.output.tables import console, print_table
 def command(
     given: HostOptions,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="With --limit: also hosts that are still in the cluster of the others."),
+    ] = False,
     check: Check = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Stop the cluster and remove it from its hosts, with all data. The keys on this machine stay."""
+    """Stop the cluster and remove it from its hosts, with all data. The keys on this machine stay.
+
+    To take single hosts out of a running cluster, use `kprov node remove`.
+    """
     from kprov.cli.output.progress import Progress
     from kprov.operations import reset
 
@@ -28,7 +35,7 @@ def command(
     names = reset.find_hosts(given.path, options)
     if not yes and not check:
         confirm(f"Remove the cluster and all its data from {', '.join(names)}?")
-    result = reset.reset_hosts(given.path, options, Progress(verbose=verbose))
+    result = reset.reset_hosts(given.path, options, Progress(verbose=verbose), force=force)
     console.print()
     print_table(
         ("HOST", "OK", "CHANGED", "FAILED"),
