@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from kprov.content.locations import PLAYBOOKS, ROLES
 from kprov.playbook.model.plays import Task
 
 Result = dict[str, Any]
@@ -56,6 +58,11 @@ def is_read_only(task: Task) -> bool:
     return task.keywords.get("changed_when") in (False, "false", [False])
 
 
+def is_own(task: Task) -> bool:
+    """Whether a task is one of kprov's roles and playbooks: their no_log hides contents, never a path."""
+    return any(Path(task.file).is_relative_to(folder) for folder in (ROLES, PLAYBOOKS))
+
+
 def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Return the changes of a result: one for each item that changed the host or would run a program."""
     changes = []
@@ -69,7 +76,7 @@ def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bo
         if not (item.get("changed") or would_run):
             continue
         kind, what, action = _describe(task, item)
-        if hidden and kind not in ("service", "package"):
+        if hidden and not (kind in ("service", "package") or (kind == "file" and is_own(task))):
             what = "hidden by no_log"
         diff = item.get("diff") or []
         changes.append(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from kprov.content.locations import PLAYBOOKS, ROLES
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.results.changes import Change, Result, find_changes
 from kprov.playbook.results.foresight import correct_result
@@ -65,3 +67,18 @@ def test_a_restart_of_a_service_that_is_not_there_yet_is_its_start() -> None:
     assert change.action == "restarted"
     (change,) = find_changes(task("systemd_service"), "t", "h", {**result, "unforeseen": "x"}, hidden=False)
     assert change.action == "started"
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        (ROLES / "kube_apiserver/tasks/certificates.yml", "/etc/kubernetes/pki/sa.key"),
+        (PLAYBOOKS / "own.yml", "/etc/kubernetes/pki/sa.key"),
+        (Path("/home/user/roles/x/tasks/main.yml"), "hidden by no_log"),
+    ],
+)
+def test_the_path_of_a_hidden_file_is_shown_if_the_task_is_kprovs_own(file: Path, what: str) -> None:
+    of = replace(task("copy"), file=str(file))
+    result = {"changed": True, "dest": "/etc/kubernetes/pki/sa.key", "diff": [{"after": "secret"}]}
+    (change,) = find_changes(of, "t", "h", result, hidden=True)
+    assert (change.kind, change.what, change.diff, change.hidden) == ("file", what, [], True)
