@@ -49,6 +49,7 @@ COMMANDS = [
     "etcd restore snapshot.db --yes",
     "etcd snapshot take",
     "etcd snapshot list",
+    "certs recover",
     "certs renew --all",
     "certs rotate-ca --yes",
     "certs compare",
