@@ -85,7 +85,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     storage = encryption.wrap(options, etcd, keys.build_finder(_map_folders()))
     registry = _build_registry(storage, int(options.event_ttl))
     health = _build_health(options, storage, registry)
-    auditor = auditing.build(options, registry.fill_defaults)
+    auditor = auditing.build(options, registry.fill_defaults, registry.find_resource)
     flow = _build_flow_control(options, registry, processes)
     options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
@@ -257,7 +257,6 @@ def _build_server(
         store.hooks = store.strategy.make_hooks(options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
-    served = [resource for resource in RESOURCES if verbs.has_handler(resource)]
     address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
     openid = OpenId(options, address)
     server = Server(
@@ -265,7 +264,11 @@ def _build_server(
         authorizer=authorizer,
         resources=verbs,
         documents=Documents(
-            served, address, options.flags, others=lambda: (*health.list_paths(), *openid.list_paths())
+            registry.kinds,
+            verbs.has_handler,
+            address,
+            options.flags,
+            others=lambda: (*health.list_paths(), *openid.list_paths()),
         ),
         openid=openid,
         health=health,

@@ -5,15 +5,27 @@ Source: upstream plugin/pkg/admission/gc/gc_admission.go.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Self
+
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
 from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.interfaces.objects import ObjectStores
 from kprov.kube.apiserver.request import RequestInfo
-from kprov.kube.machinery import resources
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.resources import Resource, split_api_version
 
 
 class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
     name = "OwnerReferencesPermissionEnforcement"
+
+    def __init__(self, find_kind: Callable[[str, str, str], Resource | None]) -> None:
+        """find_kind: from (group, version, kind) to the served resource."""
+        self._find_kind = find_kind
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.find_kind)
 
     async def validate(self, attributes: Attributes) -> None:
         # The status strategy of pods does not change owner references.
@@ -45,8 +57,8 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
             raise forbidden_error(attributes, text)
 
     async def _check_block_deletion(self, attributes: Attributes, owner: JsonObject) -> None:
-        group, version = resources.split_api_version(owner.get("apiVersion", ""))
-        kind = resources.find_kind(group, version, owner.get("kind", ""))
+        group, version = split_api_version(owner.get("apiVersion", ""))
+        kind = self._find_kind(group, version, owner.get("kind", ""))
         if kind is None:
             text = (
                 "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion "

@@ -23,8 +23,9 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo, body
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import BaseResponse, Response
-from kprov.kube.machinery import resources, status
+from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.resources import Resource, api_version
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,15 @@ _REJECTED: Final = metrics.counter(
 
 #: Adds the defaults of (group, version, plural) to an object. Wrong objects raise TypeError and the like.
 FillDefaults = Callable[[str, str, str, JsonObject], None]
+#: From (group, version, plural) to the served resource, None if there is none.
+FindResource = Callable[[str, str, str], Resource | None]
 
 
-def build(options: Namespace, fill_defaults: FillDefaults) -> Auditor | None:
-    """The auditor of the flags --audit-*; None without a policy or a log. Raise ConfigError, OSError."""
+def build(options: Namespace, fill_defaults: FillDefaults, find_resource: FindResource) -> Auditor | None:
+    """Build the auditor of the flags --audit-*; None without a policy or a log. Raise ConfigError, OSError.
+
+    find_resource: from (group, version, plural) to what the server serves.
+    """
     if options.audit_webhook_config_file:
         raise ConfigError(
             "--audit-webhook-config-file: audit webhooks are not supported; "
@@ -82,7 +88,7 @@ def build(options: Namespace, fill_defaults: FillDefaults) -> Auditor | None:
     policy = policies.load(options.audit_policy_file)
     if not options.audit_log_path:
         return None
-    return Auditor(policy, _build_sink(options), fill_defaults, options)
+    return Auditor(policy, _build_sink(options), fill_defaults, find_resource, options)
 
 
 def _build_sink(options: Namespace) -> logs.Sink:
@@ -112,11 +118,17 @@ class Auditor:
     """Writes the events that the policy selects to one sink."""
 
     def __init__(
-        self, policy: Policy, sink: logs.Sink, fill_defaults: FillDefaults, options: Namespace
+        self,
+        policy: Policy,
+        sink: logs.Sink,
+        fill_defaults: FillDefaults,
+        find_resource: FindResource,
+        options: Namespace,
     ) -> None:
         self._policy = policy
         self._sink = sink
         self._add_defaults = fill_defaults
+        self._find_resource = find_resource
         self._legacy = options.audit_log_format == "legacy"
         self._strict = options.audit_log_mode == "blocking-strict"
         self._levels = {level: _LEVELS.labels(name) for name, level in policies.LEVELS.items()}
@@ -220,7 +232,7 @@ class Auditor:
             )
         if event.level >= Level.REQUEST:
             if info.verb in {"create", "update"}:
-                _fill_type_meta(info, obj)
+                self._fill_type_meta(info, obj)
                 if not info.subresource:
                     self._fill_defaults(info, obj)
             elif info.verb in {"delete", "deletecollection"}:
@@ -230,6 +242,15 @@ class Auditor:
             event.set_request_object(
                 _remove_managed_fields(obj) if event.recording.omit_managed_fields else obj
             )
+
+    def _fill_type_meta(self, info: RequestInfo, obj: JsonObject) -> None:
+        """Add kind and apiVersion of the path if the object lacks them."""
+        resource = self._find_resource(info.api_group, info.api_version, info.resource)
+        named = resource.subresource(info.subresource) if resource and info.subresource else resource
+        if named is not None and named.kind:
+            obj.setdefault("kind", named.kind)
+            obj.setdefault("apiVersion", api_version(named.group, named.version))
+            obj.setdefault("metadata", {})
 
     def _fill_defaults(self, info: RequestInfo, obj: JsonObject) -> None:
         """Add the defaults of the object's version, as upstream's decoding does."""
@@ -281,16 +302,6 @@ def list_addresses(request: Request) -> list[str]:
         if more and (not found or found[-1] != more):
             found.append(more)
     return found
-
-
-def _fill_type_meta(info: RequestInfo, obj: JsonObject) -> None:
-    """Add kind and apiVersion of the path if the object lacks them."""
-    resource = resources.find(info.api_group, info.api_version, info.resource)
-    named = resource.subresource(info.subresource) if resource and info.subresource else resource
-    if named is not None and named.kind:
-        obj.setdefault("kind", named.kind)
-        obj.setdefault("apiVersion", resources.api_version(named.group, named.version))
-        obj.setdefault("metadata", {})
 
 
 def _decode_patch(data: bytes, content_type: str) -> Any:

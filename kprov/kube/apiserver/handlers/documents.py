@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from kprov.kube.apiserver.handlers import responses
@@ -11,13 +11,14 @@ from kprov.kube.apiserver.handlers.discovery import Discovery, is_routed
 from kprov.kube.apiserver.handlers.nonresource import zpages
 from kprov.kube.apiserver.handlers.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.apiserver.handlers.nonresource.zpages import Zpages
+from kprov.kube.apiserver.registry.served_kind import ServedKind
+from kprov.kube.apiserver.registry.served_kinds import ServedKinds, Snapshot
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_metric import build_version
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
-from kprov.kube.machinery.resources import Resource
 
 #: /version and the list of paths have this form only.
 _INDENTED: Final = negotiation.Form(pretty=True)
@@ -25,24 +26,39 @@ _LISTS: Final = {"/", "/index.html"}
 
 
 class Documents:
-    """The documents, built once."""
+    """The documents of the present kinds. Those of changed kinds are built at the next request."""
 
     def __init__(
         self,
-        resources: Sequence[Resource],
+        kinds: ServedKinds,
+        has_handler: Callable[[ServedKind], bool],
         address: str,
         flags: Mapping[str, str],
         others: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """flags: values by name, for /flagz. others: returns the paths of other parts of the server."""
-        self._resources = tuple(resources)
+        """has_handler: whether documents show a kind. flags: values by name, for /flagz.
+
+        others: returns the paths of other parts of the server.
+        """
+        self._kinds = kinds
+        self._has_handler = has_handler
+        self._address = address
         self._others = others
-        self._discovery = Discovery(self._resources, address)
-        self._openapi = OpenApi(self._resources)
+        self._snapshot: Snapshot | None = None
+        self._follow_kinds()
         self._zpages = Zpages(flags, self._list_paths())
+
+    def _follow_kinds(self) -> None:
+        if self._snapshot is self._kinds.current:
+            return
+        self._snapshot = self._kinds.current
+        self._resources = tuple(kind.resource for kind in self._snapshot.kinds if self._has_handler(kind))
+        self._discovery = Discovery(self._resources, self._address)
+        self._openapi = OpenApi(self._resources)
 
     async def answer(self, request: Request) -> Response | None:
         """The response for a path, or None."""
+        self._follow_kinds()
         path = request.path.rstrip("/")
         if request.path in _LISTS:
             path = "/"

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from kprov.kube.apiserver.cacher.entry import Entry
-from kprov.kube.apiserver.handlers.versioned_view import VersionedView
+from kprov.kube.apiserver.registry.served_kind import StoredKind
 from kprov.kube.apiserver.request.negotiation import JSON, Form
 from kprov.kube.machinery.printers import tables as printer_tables
 
@@ -31,14 +31,14 @@ _OBJECTS: Final = msgspec.json.Decoder(_Object)
 _LINES: Final = msgspec.json.Decoder(_Line)
 
 
-def is_available(view: VersionedView, form: Form) -> bool:
+def is_available(kind: StoredKind, form: Form) -> bool:
     """Whether the metadata is in the JSON as the client gets it."""
     return (
         form.kind in _FORMS
         and form.media_type == JSON
         and not form.pretty
-        and view.is_stored
-        and not printer_tables.has_field_as_annotation(view.resource.kind)
+        and kind.is_stored
+        and not printer_tables.has_field_as_annotation(kind.resource.kind)
     )
 
 

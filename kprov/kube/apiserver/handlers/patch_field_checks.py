@@ -9,15 +9,14 @@ from typing import Any, Final
 
 import orjson
 
+from kprov.kube.apiserver.handlers.patch_target import PatchTarget
 from kprov.kube.apiserver.request import RequestContext, body
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.go_text import duplicate_fields, go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.patch import patch_types
 from kprov.kube.machinery.resources import api_version
-from kprov.kube.machinery.schema import object_schema, typed_conversion
-
-Gvk = tuple[str, str, str]
+from kprov.kube.machinery.schema import typed_conversion
 
 _OPERATION: Final = {"op", "path", "from", "value"}
 
@@ -36,7 +35,7 @@ def find_warnings(data: bytes, document: Any, content_type: str) -> list[str]:
 
 def check_fields(
     result: JsonObject,
-    gvk: Gvk,
+    target: PatchTarget,
     context: RequestContext,
     *,
     mode: str,
@@ -47,6 +46,7 @@ def check_fields(
 
     remarked: the result of `find_warnings`. strategic_patch: errors show it instead of the patched object.
     """
+    gvk = target.gvk
     if strategic_patch is not None:
         # Upstream ignores these fields of a strategic merge patch.
         for name, value in (("kind", gvk[2]), ("apiVersion", api_version(*gvk[:2]))):
@@ -63,10 +63,10 @@ def check_fields(
     why = None
     if strategic_patch is not None:
         # Upstream converts the result of a strategic merge patch to a Go type without encoding it as JSON.
-        node = object_schema.builtin().node(gvk)
+        node = target.types.node(gvk)
         why = typed_conversion.find_problem(node, found)
         found = typed_conversion.convert_numbers(node, found)
-    report = object_schema.builtin().prune(found, gvk, None)
+    report = target.types.prune(found, gvk, None)
     if report.errors:
         raise _invalid_error(whole, strategic_patch, why or report.errors[0])
     texts = remarked + report.strict_errors

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.handlers import patch_field_checks
-from kprov.kube.apiserver.registry.kinds import find_strategy
+from kprov.kube.apiserver.handlers.patch_target import PatchTarget
 from kprov.kube.apiserver.request import RequestContext, body
 from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.machinery import field, status
@@ -17,8 +17,7 @@ from kprov.kube.machinery.go_text import duplicate_fields, go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_ownership, last_applied, structured_check
 from kprov.kube.machinery.patch import patch_types
-from kprov.kube.machinery.resources import find
-from kprov.kube.machinery.schema import object_schema, typed_conversion
+from kprov.kube.machinery.schema import typed_conversion
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
@@ -52,11 +51,10 @@ def _strip_parameters(text: str) -> str:
 
 def build_change(
     context: RequestContext,
-    gvk: Gvk,
+    target: PatchTarget,
     content_type: str,
     data: bytes,
     query: Mapping[str, str],
-    subresource: str = "",
 ) -> tuple[Callable[[JsonObject | None], JsonObject], bool]:
     """Build the change, and return whether it creates a missing object (apply).
 
@@ -64,7 +62,7 @@ def build_change(
     """
     validation = query.get("fieldValidation", "")
     if content_type == patch_types.APPLY_YAML:
-        return _build_apply(context, gvk, data, query, subresource, validation), True
+        return _build_apply(context, target, data, query, validation), True
     if "force" in query:
         error = field.forbidden("force", "may not be specified for non-apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
@@ -81,12 +79,12 @@ def build_change(
         elif content_type == patch_types.MERGE_PATCH:
             result = patch_types.merge_patch(old, document)
         else:
-            result = patch_types.strategic_merge_patch(old, document, gvk)
+            result = patch_types.strategic_merge_patch(old, document, target.gvk)
         remarked = patch_field_checks.find_warnings(data, document, content_type) if mode != "Ignore" else []
         # A retry must not repeat the warnings.
         context.warnings[:] = warned
         return patch_field_checks.check_fields(
-            result, gvk, context, mode=mode, remarked=remarked, strategic_patch=strategic
+            result, target, context, mode=mode, remarked=remarked, strategic_patch=strategic
         )
 
     return change, False
@@ -104,10 +102,9 @@ def _decode_patch(data: bytes, content_type: str) -> Any:
 
 def _build_apply(
     context: RequestContext,
-    gvk: Gvk,
+    target: PatchTarget,
     data: bytes,
     query: Mapping[str, str],
-    subresource: str,
     validation: str,
 ) -> Callable[[JsonObject | None], JsonObject]:
     manager = query.get("fieldManager", "")
@@ -121,17 +118,23 @@ def _build_apply(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
             f"{go_json.type_name(document)} into Go value of type map[string]interface {{}}"
         )
+    gvk, types = target.gvk, target.types
     _check_kind(document, gvk)
     annotation = last_applied.make_annotation(document, manager)
-    applied = _decode_applied(context, gvk, document, data, validation)
-    resource = find(context.info.api_group, context.info.api_version, context.info.resource)
-    ignored = find_strategy(resource).find_reset_fields(subresource) if resource is not None else ()
+    applied = _decode_applied(context, target, document, data, validation)
     force = is_true(query.get("force"))
     context.applied = True
 
     def change(old: JsonObject | None) -> JsonObject:
         merged = field_ownership.apply(
-            old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
+            old,
+            applied,
+            gvk,
+            manager=manager,
+            force=force,
+            subresource=target.subresource,
+            ignored=target.ignored,
+            schema=types,
         )
         if old is None:
             metadata, info = applied["metadata"], context.info
@@ -141,9 +144,9 @@ def _build_apply(
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
         # Apply merges the document as it was sent: "1000m" for "1" is a change, and null is a value.
         result: JsonObject = typed_conversion.convert_numbers(
-            object_schema.builtin().node(gvk), patch_types.copy_document(merged)
+            types.node(gvk), patch_types.copy_document(merged)
         )
-        object_schema.builtin().prune(result, gvk, None)
+        types.prune(result, gvk, None)
         if annotation is not None:
             last_applied.update_annotation(result, annotation)
         return result
@@ -160,15 +163,16 @@ def _check_kind(document: JsonObject, gvk: Gvk) -> None:
 
 
 def _decode_applied(
-    context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str
+    context: RequestContext, target: PatchTarget, document: Any, data: bytes, validation: str
 ) -> JsonObject:
     """Check the applied document. Unknown fields are errors in every mode. Raise StatusError 400."""
     mode = body.parse_validation_mode(validation)
+    gvk = target.gvk
     applied = body.apply_type_meta(document, gvk)
-    refusal = structured_check.find_error(object_schema.builtin().node(gvk), applied, gvk)
-    node = object_schema.builtin().node(gvk)
+    node = target.types.node(gvk)
+    refusal = structured_check.find_error(node, applied, gvk)
     why = typed_conversion.find_problem(node, applied)
-    report = object_schema.builtin().prune(
+    report = target.types.prune(
         typed_conversion.convert_numbers(node, patch_types.copy_document(applied)), gvk, None
     )
     if refusal is not None and (report.errors or report.unknown_fields):

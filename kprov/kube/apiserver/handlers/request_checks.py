@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import metadata
@@ -11,11 +11,10 @@ from kprov.kube.apiserver.request import info as request_info
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
-from kprov.kube.machinery.resources import Resource, group_versions
+from kprov.kube.machinery.resources import Resource
 
 #: Subresources that connect the client with a kubelet or a backend.
 CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
-_GROUPS: Final = {group for group, _ in group_versions() if group}
 _ITEM: Final = {"get", "update", "patch", "delete"}
 _EVERYWHERE: Final = {"list", "watch"}
 _COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
@@ -68,10 +67,10 @@ def _list_subresource_verbs(resource: Resource, info: RequestInfo) -> set[str]:
     return set(subresource.verbs)
 
 
-def answer_unknown_path(path: str) -> Response:
-    """The 404 of an unknown path: raise a Status below /api and known groups, else return plain text."""
+def answer_unknown_path(path: str, groups: Container[str]) -> Response:
+    """Raise a Status 404 for an unknown path below /api or a served group. Return plain text for others."""
     first, _, rest = path.removeprefix("/").partition("/")
-    if first == "api" or (first == "apis" and rest.partition("/")[0] in _GROUPS):
+    if first == "api" or (first == "apis" and rest.partition("/")[0] in groups):
         raise status.path_not_found()
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
     return Response(status=404, text="404 page not found\n", headers=headers)

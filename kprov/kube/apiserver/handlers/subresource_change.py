@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 
 from kprov.kube.apiserver.handlers import identity, patching
+from kprov.kube.apiserver.handlers.patch_target import PatchTarget
 from kprov.kube.apiserver.request import RequestContext, body, heavy_lane
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.subresources.call import Change
@@ -16,11 +17,11 @@ from kprov.kube.machinery.json_object import JsonObject
 async def read_change(
     request: Request,
     context: RequestContext,
-    gvk: tuple[str, str, str],
+    target: PatchTarget,
     query: Mapping[str, str],
     read_object: Callable[[], Awaitable[JsonObject]],
 ) -> Change:
-    """Read the request's body once. gvk: of the subresource's objects.
+    """Read the request's body once. target: the subresource's objects.
 
     Raises StatusError 400, 413, 415, 422; the change itself raises StatusError 400 for another object's name.
     """
@@ -30,7 +31,7 @@ async def read_change(
         await heavy_lane.enter(context, len(data))
         media_type = patching.media_type(request)
         change, _ = await heavy_lane.run(
-            context.place, patching.build_change, context, gvk, media_type, data, query, info.subresource
+            context.place, patching.build_change, context, target, media_type, data, query
         )
 
         def patch(old: JsonObject) -> JsonObject:

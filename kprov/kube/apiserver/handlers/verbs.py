@@ -18,20 +18,20 @@ from kprov.kube.apiserver.handlers import (
     listing,
     metadata_only,
     parameters,
+    patch_target,
     patching,
     request_checks,
     responses,
     subresource_change,
-    versioned_view,
     watching,
 )
-from kprov.kube.apiserver.handlers.versioned_view import VersionedView
 from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import make_missing_namespace_error
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.served_kind import ServedKind, StoredKind
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, body, heavy_lane, negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
@@ -40,7 +40,8 @@ from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables
-from kprov.kube.machinery.resources import Resource, find
+from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema.kind_types import KindTypes
 
 #: Subresources that the generic store handles.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
@@ -58,24 +59,27 @@ class Verbs:
         self._admission = admission
         self._handlers = handlers
         self._rounds = WriteBatches()
-        #: By id() of the resource: a Resource is large, and hashing it costs time for every request.
-        self._served: dict[int, VersionedView | None] = {}
 
-    def has_handler(self, resource: Resource) -> bool:
-        """Whether the server handles a resource of the table."""
-        return (
-            versioned_view.find_view(self._registry, resource) is not None
-            or (resource.group, resource.plural, "") in self._handlers
-        )
+    def has_handler(self, kind: ServedKind) -> bool:
+        """Whether the server handles requests to a kind."""
+        resource = kind.resource
+        return isinstance(kind, StoredKind) or (resource.group, resource.plural, "") in self._handlers
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that are served now, without core."""
+        return self._registry.kinds.current.groups
 
     async def handle(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
         """Answer one authorized request to a resource. Raise StatusError."""
         info = context.info
-        resource = find(info.api_group, info.api_version, info.resource)
-        if resource is None:
-            return request_checks.answer_unknown_path(info.path)
+        kinds = self._registry.kinds.current
+        kind = kinds.find(info.api_group, info.api_version, info.resource)
+        if kind is None:
+            return request_checks.answer_unknown_path(info.path, kinds.groups)
+        resource = kind.resource
         request_checks.check_method(request.method, info, resource, tail)
         if info.subresource in request_checks.CONNECT:
             request_checks.check_connection(query)
@@ -87,89 +91,85 @@ class Verbs:
             context.warnings += deprecated
             context.annotate("k8s.io/deprecated", "true")
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
-            return await self._subresource(request, context, resource, query, tail)
-        view = self._find_view(resource)
-        if view is None:
-            return await self._subresource(request, context, resource, query, tail)
+            return await self._subresource(request, context, kind, query, tail)
+        if not isinstance(kind, StoredKind):
+            return await self._subresource(request, context, kind, query, tail)
         if info.verb == "get":
-            return await self._get(request, context, view, query)
+            return await self._get(request, context, kind, query)
         if info.verb in {"list", "watch"}:
-            return await self._list_or_watch(request, context, view, query)
-        return await self._write(request, context, view, query)
+            return await self._list_or_watch(request, context, kind, query)
+        return await self._write(request, context, kind, query)
 
     def count_stored_bytes(self, info: RequestInfo) -> int:
         """The size of the object that a request names, as the watch cache has it. 0: there is none."""
-        resource = find(info.api_group, info.api_version, info.resource)
-        view = None if resource is None else self._find_view(resource)
-        if view is None or not info.name:
+        kind = self._registry.kinds.current.find(info.api_group, info.api_version, info.resource)
+        if not isinstance(kind, StoredKind) or not info.name:
             return 0
-        entry = view.store.cache.get(view.store.cache.key(info.namespace, info.name))
+        cache = kind.store.cache
+        entry = cache.get(cache.key(info.namespace, info.name))
         return 0 if entry is None else len(entry.tail)
 
-    def _find_view(self, resource: Resource) -> VersionedView | None:
-        try:
-            return self._served[id(resource)]
-        except KeyError:
-            found = self._served[id(resource)] = versioned_view.find_view(self._registry, resource)
-            return found
-
     async def _get(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> BaseResponse:
-        info, store = context.info, view.store
+        info, store = context.info, kind.store
         form = negotiation.negotiate(request, query)
         await listing.catch_up(store, parameters.parse_revision(query.get("resourceVersion", "")))
         entry = store.cache.get(store.cache.key(info.namespace, info.name))
         if entry is None:
             raise store.make_not_found_error(info.namespace, info.name)
-        if form is _PLAIN and view.is_stored:
+        if form is _PLAIN and kind.is_stored:
             response = responses.build_raw(b"%b%b\n" % (store.cache.head, entry.tail), context.warnings)
             return await responses.compress(request, response)
         include = query.get("includeObject", "")
         obj = responses.convert_form(
-            view.resource, view.convert_entry(entry, form), form, include, view.to_client
+            kind.resource,
+            kind.convert_entry(entry, as_stored=bool(form.kind)),
+            form,
+            include,
+            kind.to_client,
         )
         response = responses.build_document(obj, form, warnings=context.warnings)
         return await responses.compress(request, response)
 
     async def _list_or_watch(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> BaseResponse:
         form = negotiation.negotiate(request, query, is_list=True)
-        options = parameters.parse_list_options(context.info, query, view.resource.gvk)
+        options = parameters.parse_list_options(context.info, query, kind.resource.gvk)
         include = query.get("includeObject", "")
         responses.check_include(form, include)
         if context.info.verb == "watch":
-            return await watching.serve(request, view, options, form, include, self._rounds)
-        listed = await listing.read_list(view.store, options)
-        if form is _PLAIN and view.is_stored:
+            return await watching.serve(request, kind, options, form, include, self._rounds)
+        listed = await listing.read_list(kind.store, options)
+        if form is _PLAIN and kind.is_stored:
             if large_lists.is_large(request, listed):
-                return await large_lists.send(request, context, listing.render_parts(view.store, listed))
-            response = responses.build_raw(listing.render(view.store, listed), context.warnings)
+                return await large_lists.send(request, context, listing.render_parts(kind.store, listed))
+            response = responses.build_raw(listing.render(kind.store, listed), context.warnings)
             return await responses.compress(request, response)
-        if form.kind == "PartialObjectMetadataList" and metadata_only.is_available(view, form):
+        if form.kind == "PartialObjectMetadataList" and metadata_only.is_available(kind, form):
             if large_lists.is_large(request, listed):
                 parts = listing.render_metadata_parts(listed, form)
                 return await large_lists.send(request, context, parts)
             response = responses.build_raw(listing.render_metadata(listed, form), context.warnings)
             return await responses.compress(request, response)
-        document = self._list_document(view, listed, form, include)
+        document = self._list_document(kind, listed, form, include)
         response = responses.build_document(document, form, warnings=context.warnings)
         return await responses.compress(request, response)
 
     def _list_document(
-        self, view: VersionedView, listed: listing.ListResult, form: Form, include: str
+        self, kind: StoredKind, listed: listing.ListResult, form: Form, include: str
     ) -> JsonObject:
-        resource = view.resource
+        resource = kind.resource
         metadata: JsonObject = {"resourceVersion": str(listed.revision)}
         if listed.token is not None:
             metadata["continue"] = listed.token.encode()
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
-        objects = (view.convert_entry(entry, form) for entry in listed.entries)
+        objects = (kind.convert_entry(entry, as_stored=bool(form.kind)) for entry in listed.entries)
         if form.kind == "Table":
             table = printer_tables.table(
-                resource, objects, metadata, include or "Metadata", shown=view.to_client
+                resource, objects, metadata, include or "Metadata", shown=kind.to_client
             )
             return responses.convert_table(table, form.version)
         listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
@@ -178,61 +178,61 @@ class Verbs:
         return listed_as | {"items": [_strip_type_meta(obj) for obj in objects]}
 
     async def _write(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> BaseResponse:
         form = negotiation.negotiate(request, query)
         info = context.info
         code = 200
         if info.verb == "create":
-            obj = await self._create(request, context, view, query)
+            obj = await self._create(request, context, kind, query)
             code = 201
         elif info.verb == "update":
-            obj, created = await self._update(request, context, view, query)
+            obj, created = await self._update(request, context, kind, query)
             code = 201 if created else 200
         elif info.verb == "patch":
-            obj, created = await self._patch(request, context, view, query)
+            obj, created = await self._patch(request, context, kind, query)
             code = 201 if created else 200
         elif info.verb == "delete":
-            obj, code = await self._delete(request, context, view, query)
+            obj, code = await self._delete(request, context, kind, query)
         else:
-            listed = await self._delete_collection(request, context, view, query)
-            if form is _PLAIN and view.is_stored:
-                response = responses.build_raw(listing.render(view.store, listed), context.warnings)
+            listed = await self._delete_collection(request, context, kind, query)
+            if form is _PLAIN and kind.is_stored:
+                response = responses.build_raw(listing.render(kind.store, listed), context.warnings)
                 return await responses.compress(request, response)
-            obj = self._list_document(view, listed, _PLAIN, "")
+            obj = self._list_document(kind, listed, _PLAIN, "")
         await heavy_lane.give_way(context.place)
-        obj = responses.convert_form(view.resource, obj, form, query.get("includeObject", ""))
+        obj = responses.convert_form(kind.resource, obj, form, query.get("includeObject", ""))
         response = responses.build_document(obj, form, code=code, warnings=context.warnings)
         return await responses.compress(request, response)
 
     async def _create(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> JsonObject:
         parameters.parse_write_options(context, query, "CreateOptions")
-        obj = await _read_object(request, context, view.resource.gvk, query)
-        made = await view.store.create(context, context.info.namespace, view.to_stored(obj))
-        return view.to_client(made)
+        obj = await _read_object(request, context, kind.resource.gvk, kind.types, query)
+        made = await kind.store.create(context, context.info.namespace, kind.to_stored(obj))
+        return kind.to_client(made)
 
     async def _update(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> tuple[JsonObject, bool]:
         info = context.info
         parameters.parse_write_options(context, query, "UpdateOptions")
-        obj = await _read_object(request, context, view.resource.gvk, query)
+        obj = await _read_object(request, context, kind.resource.gvk, kind.types, query)
         identity.check(obj, info)
         copy = await heavy_lane.run(context.place, _build_copier, obj)
-        made, created = await view.store.update(
+        made, created = await kind.store.update(
             context,
             info.namespace,
             info.name,
-            lambda _: view.to_stored(copy()),
+            lambda _: kind.to_stored(copy()),
             subresource=info.subresource,
-            create=view.store.strategy.allow_create_on_update and not info.subresource,
+            create=kind.store.strategy.allow_create_on_update and not info.subresource,
         )
-        return view.to_client(made), created
+        return kind.to_client(made), created
 
     async def _patch(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> tuple[JsonObject, bool]:
         info = context.info
         parameters.parse_write_options(context, query, "PatchOptions")
@@ -242,20 +242,19 @@ class Verbs:
             context.place,
             patching.build_change,
             context,
-            view.resource.gvk,
+            patch_target.build_target(kind, info.subresource),
             patching.media_type(request),
             data,
             query,
-            info.subresource,
         )
 
         def compute_change(old: JsonObject | None) -> JsonObject:
-            shown = None if old is None else view.to_client(old)
+            shown = None if old is None else kind.to_client(old)
             new = change(shown)
             identity.check(new, info)
-            return view.merge_applied(old, shown, new) if context.applied else view.to_stored(new)
+            return kind.merge_applied(old, shown, new) if context.applied else kind.to_stored(new)
 
-        made, created = await view.store.update(
+        made, created = await kind.store.update(
             context,
             info.namespace,
             info.name,
@@ -263,31 +262,31 @@ class Verbs:
             subresource=info.subresource,
             create=creates and not info.subresource,
         )
-        return view.to_client(made), created
+        return kind.to_client(made), created
 
     async def _delete(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> tuple[JsonObject, int]:
-        info, store = context.info, view.store
+        info, store = context.info, kind.store
         options, context.dry_run = await _read_delete_options(request, query)
         reason = store.strategy.explain_deletion_refusal(info.name)
         if reason:
-            raise status.forbidden(view.resource, info.name, reason)
+            raise status.forbidden(kind.resource, info.name, reason)
         context.warnings += store.strategy.find_deletion_warnings(options.raw)
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone or store.strategy.returns_deleted:
             # As upstream, only requests with orphanDependents=false get a 202 for a pending deletion.
-            return view.to_client(obj), 202 if not gone and options.orphan_dependents is False else 200
-        details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
+            return kind.to_client(obj), 202 if not gone and options.orphan_dependents is False else 200
+        details = {"name": info.name, "group": kind.resource.group, "kind": kind.resource.plural}
         uid = obj["metadata"].get("uid", "")
         return status.success({key: value for key, value in (details | {"uid": uid}).items() if value}), 200
 
     async def _delete_collection(
-        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> listing.ListResult:
         """Delete the selected objects. Returns them as they were before."""
-        store = view.store
-        selected = parameters.parse_list_options(context.info, query, view.resource.gvk)
+        store = kind.store
+        selected = parameters.parse_list_options(context.info, query, kind.resource.gvk)
         options, context.dry_run = await _read_delete_options(request, query)
         listed = await listing.read_list(store, selected)
         if listed.entries and context.info.in_namespace and not context.info.namespace:
@@ -300,11 +299,11 @@ class Verbs:
         self,
         request: Request,
         context: RequestContext,
-        resource: Resource,
+        kind: ServedKind,
         query: Mapping[str, str],
         tail: str,
     ) -> BaseResponse:
-        info = context.info
+        info, resource = context.info, kind.resource
         handler = self._handlers.get((resource.group, resource.plural, info.subresource))
         subresource = resource.subresource(info.subresource) if info.subresource else None
         if handler is None or (info.subresource and subresource is None):
@@ -320,14 +319,13 @@ class Verbs:
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
         if info.verb in kinds and info.subresource not in request_checks.CONNECT:
             parameters.parse_write_options(context, query, kinds[info.verb])
-        target = subresource or resource
-        gvk = (target.group, target.version, target.kind)
+        target = patch_target.build_target(kind, info.subresource)
 
         async def read_object() -> JsonObject:
-            return await _read_object(request, context, gvk, query)
+            return await _read_object(request, context, target.gvk, target.types, query)
 
         async def read_change() -> Change:
-            return await subresource_change.read_change(request, context, gvk, query, read_object)
+            return await subresource_change.read_change(request, context, target, query, read_object)
 
         if info.subresource in request_checks.CONNECT and self._admission.handles(resource, "CONNECT"):
             attributes = Attributes(
@@ -387,7 +385,11 @@ def _build_copier(obj: JsonObject) -> Any:
 
 
 async def _read_object(
-    request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
+    request: Request,
+    context: RequestContext,
+    gvk: tuple[str, str, str],
+    types: KindTypes,
+    query: Mapping[str, str],
 ) -> JsonObject:
     content_type = body.media_type(request)
     # Check before the body is read: the client may wait for 100 Continue.
@@ -398,7 +400,7 @@ async def _read_object(
 
     def decode() -> JsonObject:
         document = body.decode_object(data, content_type, gvk)
-        return body.check_fields(document, gvk, context, validation, data, content_type)
+        return body.check_fields(document, gvk, types, context, validation, data, content_type)
 
     return decode() if context.place is None else await context.place.run(decode)
 

@@ -17,9 +17,9 @@ from kprov.kube.apiserver.handlers import metadata_only, responses
 from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
 from kprov.kube.apiserver.handlers.listing import catch_up
 from kprov.kube.apiserver.handlers.parameters import ListOptions
-from kprov.kube.apiserver.handlers.versioned_view import VersionedView
 from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.served_kind import StoredKind
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
@@ -51,24 +51,24 @@ _WATCH_LIST_SECONDS: Final = metrics.histogram(
 class _Encoder:
     """Encodes the events of one watch as lines. Shares the bytes of plain JSON with other watches."""
 
-    def __init__(self, view: VersionedView, form: Form, include_object: str) -> None:
-        self.view = view
+    def __init__(self, kind: StoredKind, form: Form, include_object: str) -> None:
+        self.kind = kind
         self._form = form
         self._include = include_object or "Metadata"
         self._columns_sent = False
-        self.is_plain = not form.kind and view.is_stored
+        self.is_plain = not form.kind and kind.is_stored
         self._metadata_head = b""
-        if form.kind == "PartialObjectMetadata" and metadata_only.is_available(view, form):
+        if form.kind == "PartialObjectMetadata" and metadata_only.is_available(kind, form):
             self._metadata_head = metadata_only.build_head(form)
         #: Events cannot be lists: as upstream, the first event ends such a watch without an error.
         self.is_mute = form.kind == "PartialObjectMetadataList"
 
     def encode_added(self, entry: Entry) -> bytes:
         if self.is_plain:
-            return b'{"type":"ADDED","object":%b%b}\n' % (self.view.store.cache.head, entry.tail)
+            return b'{"type":"ADDED","object":%b%b}\n' % (self.kind.store.cache.head, entry.tail)
         if self._metadata_head:
             return self._join_metadata("ADDED", metadata_only.cut_entry(entry))
-        return self.encode_object("ADDED", self.view.convert_entry(entry, self._form))
+        return self.encode_object("ADDED", self.kind.convert_entry(entry, as_stored=bool(self._form.kind)))
 
     def encode_event(self, event: Event, type_: str) -> bytes:
         line = event.encode_line(type_)
@@ -78,11 +78,11 @@ class _Encoder:
             return self._join_metadata(type_, metadata_only.cut_line(line))
         obj = orjson.loads(line)["object"]
         if not self._form.kind:
-            obj = self.view.to_client(obj)
+            obj = self.kind.to_client(obj)
         return self.encode_object(type_, obj)
 
     def encode_bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
-        resource = self.view.resource
+        resource = self.kind.resource
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations
@@ -105,15 +105,15 @@ class _Encoder:
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         # A bookmark has no name, so its row has no cells.
         named = obj | {"metadata": {"name": "", **obj["metadata"]}}
-        made = printer_tables.table(self.view.resource, [named], metadata, "None", columns)
+        made = printer_tables.table(self.kind.resource, [named], metadata, "None", columns)
         if self._columns_sent:
             made["columnDefinitions"] = None
         if self._include == "Metadata":
             made["rows"][0]["object"] = printer_tables.partial_metadata(obj)
         elif self._include == "Object":
             # A bookmark has the client's version.
-            served = obj["apiVersion"] == self.view.resource.api_version
-            made["rows"][0]["object"] = obj if served else self.view.to_client(obj)
+            served = obj["apiVersion"] == self.kind.resource.api_version
+            made["rows"][0]["object"] = obj if served else self.kind.to_client(obj)
         self._columns_sent = True
         return responses.convert_table(made, self._form.version)
 
@@ -247,7 +247,7 @@ class _WebSocketSink:
 
 async def serve(
     request: Request,
-    view: VersionedView,
+    kind: StoredKind,
     options: ListOptions,
     form: Form,
     include_object: str,
@@ -256,8 +256,8 @@ async def serve(
     """Answer a watch until its timeout, or until the client or the server ends it."""
     if form.media_type == negotiation.YAML:
         raise negotiation.not_acceptable_error((f"{negotiation.JSON};stream=watch",))
-    store = view.store
-    encoder = _Encoder(view, form, include_object)
+    store = kind.store
+    encoder = _Encoder(kind, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
     failure = None
     if options.send_initial_events or not options.revision:
@@ -279,10 +279,10 @@ def _find_scope(selection: Selection) -> str:
     return "namespace" if selection.namespace else "cluster"
 
 
-def _record_watch_list(request: Request, view: VersionedView, options: ListOptions) -> None:
+def _record_watch_list(request: Request, kind: StoredKind, options: ListOptions) -> None:
     """Measure the time from the start of the request to the bookmark that ends the initial events."""
     if options.send_initial_events and options.bookmarks and options.marks_initial_end:
-        resource = view.resource
+        resource = kind.resource
         labels = (resource.group, resource.version, resource.plural, _find_scope(options.selection))
         _WATCH_LIST_SECONDS.labels(*labels).observe(perf_counter() - request.started)
 
@@ -355,7 +355,7 @@ async def _serve_http(
             async with asyncio.timeout(seconds):
                 if lines:
                     await sink.send_initial_events(lines)
-                _record_watch_list(request, encoder.view, options)
+                _record_watch_list(request, encoder.kind, options)
                 await sink.ended
     finally:
         bookmarks.cancel()
@@ -400,7 +400,7 @@ async def _serve_websocket(
                 for line in lines:
                     await socket.send_text(line.decode())
                     await asyncio.sleep(0)
-                _record_watch_list(request, encoder.view, options)
+                _record_watch_list(request, encoder.kind, options)
                 while (item := await sink.next_line()) is not None:
                     await socket.send_text(item.decode())
     finally:

@@ -88,3 +88,6 @@ class ObjectStores(Protocol):
 
     def store(self, group: str, plural: str) -> ObjectWriter:
         """The store of a resource. Raises KeyError if the resource is not stored."""
+
+    def find_kind(self, group: str, version: str, kind: str) -> Resource | None:
+        """Return the served resource whose objects have that kind, None if there is none."""

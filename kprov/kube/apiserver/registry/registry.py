@@ -1,16 +1,21 @@
-"""The stores of a server, by resource."""
+"""The stores of a server, by resource, and the kinds that it serves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.interfaces.objects import FindTemplate
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
+from kprov.kube.apiserver.registry.served_kind import ServedKind, StoredKind
+from kprov.kube.apiserver.registry.served_kinds import ServedKinds
 from kprov.kube.apiserver.storage.interface import Storage
+from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.schema import object_schema
 
 
 class Registry:
@@ -28,12 +33,39 @@ class Registry:
         self.storage = storage
         self.cacher = cacher
 
+    @cached_property
+    def kinds(self) -> ServedKinds:
+        """The served kinds. Use them only after the hooks of all stores are set: views copy their store."""
+        return ServedKinds(self._list_built_in_kinds())
+
+    def _list_built_in_kinds(self) -> Iterator[ServedKind]:
+        types = object_schema.builtin()
+        for resource in RESOURCES:
+            conversion = conversions.find_conversion(resource)
+            stored = resource if conversion is None else conversions.stored_resource(resource)
+            store = self.stores.get(stored)
+            if store is None:
+                yield ServedKind(resource, types)
+            else:
+                view = store if conversion is None else store.with_resource(resource)
+                yield StoredKind(resource, types, view, conversion)
+
     def store(self, group: str, plural: str) -> Store:
         """The store of a resource. Raises KeyError if the resource is not stored."""
         return self._by_name[group, plural]
 
     def find(self, group: str, plural: str) -> Store | None:
         return self._by_name.get((group, plural))
+
+    def find_resource(self, group: str, version: str, plural: str) -> Resource | None:
+        """Return the resource that is served at a path, None if there is none."""
+        kind = self.kinds.current.find(group, version, plural)
+        return None if kind is None else kind.resource
+
+    def find_kind(self, group: str, version: str, kind: str) -> Resource | None:
+        """Return the served resource whose objects have that kind, None if there is none."""
+        served = self.kinds.current.find_kind(group, version, kind)
+        return None if served is None else served.resource
 
     def fill_defaults(self, group: str, version: str, plural: str, obj: JsonObject) -> None:
         """Add the defaults of the stored version. Objects of other versions stay as they are.

@@ -15,7 +15,7 @@ from kprov.kube.machinery.go_text import duplicate_fields, go_json, go_yaml
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.resources import api_version
-from kprov.kube.machinery.schema import object_schema
+from kprov.kube.machinery.schema.kind_types import KindTypes
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
@@ -163,6 +163,7 @@ def _summarize(data: bytes) -> str:
 def check_fields(
     obj: JsonObject,
     gvk: Gvk,
+    types: KindTypes,
     context: RequestContext,
     validation: str,
     data: bytes | None = None,
@@ -170,13 +171,13 @@ def check_fields(
 ) -> JsonObject:
     """Set kind and version, remove unknown fields as Go's decoding does, and warn of them or reject them.
 
-    obj: the result of `decode_object`. validation: the parameter fieldValidation. data: the body, to find
-    duplicate fields. Raise StatusError 400.
+    obj: the result of `decode_object`. types: those of the kind. validation: the parameter fieldValidation.
+    data: the body, to find duplicate fields. Raise StatusError 400.
     """
     mode = parse_validation_mode(validation)
     if mode == "Ignore":
         data = None
-    report = object_schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
+    report = types.prune(obj, gvk, data if content_type == JSON else None)
     if data is not None and content_type == YAML:
         report.duplicate_keys = duplicate_fields.find_yaml_duplicates(data)
     refusal = report.bad_request_text(gvk, strict=mode == "Strict")

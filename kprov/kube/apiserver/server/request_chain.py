@@ -354,7 +354,7 @@ class Server:
             answer = await self._documents.answer(request)
             if answer is not None:
                 request.metrics_label = request_metrics.find_metrics_label(path, answer)
-        return request_checks.answer_unknown_path(path) if answer is None else answer
+        return request_checks.answer_unknown_path(path, self._resources.groups) if answer is None else answer
 
 
 def _make_context(

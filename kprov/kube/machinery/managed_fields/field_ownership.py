@@ -36,6 +36,7 @@ from kprov.kube.machinery.managed_fields.structured_merge import (
 from kprov.kube.machinery.managed_fields.structured_merge import collect_fields as fields_of
 from kprov.kube.machinery.resources import api_version
 from kprov.kube.machinery.schema import object_schema
+from kprov.kube.machinery.schema.kind_types import KindTypes
 from kprov.kube.machinery.schema.zero_values import make_zero
 
 _BEFORE_APPLY = "before-first-apply"
@@ -66,7 +67,7 @@ def update(
     manager: str,
     subresource: str = "",
     ignored: Iterable[Path] = (),
-    schema: object_schema.Schema | None = None,
+    schema: KindTypes | None = None,
     now: str | None = None,
 ) -> None:
     """Record in new.metadata.managedFields which fields a create, PUT or PATCH changed.
@@ -112,7 +113,7 @@ def apply(
     force: bool = False,
     subresource: str = "",
     ignored: Iterable[Path] = (),
-    schema: object_schema.Schema | None = None,
+    schema: KindTypes | None = None,
     now: str | None = None,
 ) -> JsonObject:
     """Server-side apply: return the resulting object with its managedFields. Does not change the arguments.

@@ -22,6 +22,7 @@ from kprov.kube.machinery.managed_fields.structured_merge import (
 )
 from kprov.kube.machinery.resources import api_version, split_api_version
 from kprov.kube.machinery.schema import object_schema, zero_values
+from kprov.kube.machinery.schema.kind_types import KindTypes
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 
 
@@ -36,7 +37,7 @@ class Versioned:
 class KindVersions:
     """The versions of one kind, by apiVersion."""
 
-    def __init__(self, gvk: object_schema.Gvk, types: object_schema.Schema | None = None) -> None:
+    def __init__(self, gvk: object_schema.Gvk, types: KindTypes | None = None) -> None:
         self.own = api_version(*gvk[:2])
         self.node = (types or object_schema.builtin()).node(gvk)
         self._gvk = gvk

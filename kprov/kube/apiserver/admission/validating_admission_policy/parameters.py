@@ -20,7 +20,7 @@ class ParameterError(Exception):
 def find_parameter_store(stores: ObjectStores, kind: JsonMapping) -> ObjectReader:
     """The objects of paramKind. Raises ParameterError."""
     group, version = resources.split_api_version(kind["apiVersion"])
-    resource = resources.find_kind(group, version, kind["kind"])
+    resource = stores.find_kind(group, version, kind["kind"])
     try:
         if resource is not None:
             return stores.store(group, resource.plural)

@@ -42,6 +42,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import object_schema, zero_values
+from kprov.kube.machinery.schema.kind_types import KindTypes
 
 __all__ = ["DeleteOptions", "Store"]
 
@@ -63,13 +64,14 @@ class Store(ReadStore):
         cacher: Cacher,
         cache: ResourceCache,
         ttl: int = 0,
+        types: KindTypes | None = None,
     ) -> None:
-        """ttl: seconds after the last write until an object is deleted; 0: never."""
+        """ttl: seconds after the last write until an object is deleted; 0: never. types: None: built in."""
         super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
         self.strategy = strategy
         self.admission: Admission | None = None
         self._ttl = ttl
-        self._node = object_schema.builtin().node(resource.gvk)
+        self._node = (types or object_schema.builtin()).node(resource.gvk)
         self._ownership = Ownership(resource, strategy)
 
     async def create(

@@ -8,11 +8,13 @@ import orjson
 import pytest
 
 from kprov.kube.apiserver.handlers import patching
+from kprov.kube.apiserver.handlers.patch_target import PatchTarget
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.patch import patch_types
+from kprov.kube.machinery.schema import object_schema
 from kprov.kube.machinery.status import StatusError
 
-GVK = ("apps", "v1", "Deployment")
+TARGET = PatchTarget(("apps", "v1", "Deployment"), object_schema.builtin())
 LIVE = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 1}}
 
 
@@ -25,7 +27,7 @@ def context() -> RequestContext:
 def patched(data: bytes, content_type: str, **query: str) -> tuple[dict[str, Any], list[str]]:
     """Twice, as when the object has moved on meanwhile."""
     made = context()
-    change, _ = patching.build_change(made, GVK, content_type, data, query)
+    change, _ = patching.build_change(made, TARGET, content_type, data, query)
     change(orjson.loads(orjson.dumps(LIVE)))
     return change(orjson.loads(orjson.dumps(LIVE))), made.warnings
 

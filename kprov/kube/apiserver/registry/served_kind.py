@@ -1,4 +1,4 @@
-"""A resource in the version of a request, over the store with the stored version."""
+"""Everything that handlers know of a resource in one of its versions."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ from dataclasses import dataclass
 
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request.negotiation import Form
-from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields.field_ownership import without_managed_fields
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema.kind_types import KindTypes
 
 
-@dataclass(frozen=True, slots=True)
-class VersionedView:
-    """`conversion` is None for most resources: clients get the stored bytes."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedKind:
+    """A resource whose objects are not stored, such as a review."""
+
+    resource: Resource
+    types: KindTypes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredKind(ServedKind):
+    """A resource in the version of a request, over the store with the stored version.
+
+    `conversion` is None for most resources: clients get the stored bytes.
+    """
 
     store: Store
-    resource: Resource
     conversion: Conversion | None
 
     @property
@@ -32,10 +40,10 @@ class VersionedView:
         """Decode a cache entry to a new object in the client's version."""
         return self.to_client(self.store.cache.decode(entry))
 
-    def convert_entry(self, entry: Entry, form: Form) -> JsonObject:
-        """Decode an entry for a form: in the stored version for tables and metadata, else in the client's."""
+    def convert_entry(self, entry: Entry, *, as_stored: bool) -> JsonObject:
+        """Decode a cache entry: in the stored version for tables and metadata, else in the client's."""
         obj = self.store.cache.decode(entry)
-        return obj if form.kind else self.to_client(obj)
+        return obj if as_stored else self.to_client(obj)
 
     def to_stored(self, obj: JsonObject) -> JsonObject:
         """Convert from the client's version to the stored one."""
@@ -61,13 +69,3 @@ class VersionedView:
         if self.conversion is None or obj.get("kind") != self.store.resource.kind:
             return obj
         return self.conversion.to_served(obj)
-
-
-def find_view(registry: Registry, resource: Resource) -> VersionedView | None:
-    """The view of a resource; None if it is not stored."""
-    conversion = conversions.find_conversion(resource)
-    stored = resource if conversion is None else conversions.stored_resource(resource)
-    store = registry.stores.get(stored)
-    if store is None:
-        return None
-    return VersionedView(store if conversion is None else store.with_resource(resource), resource, conversion)

@@ -1,0 +1,39 @@
+"""The documents follow the registry of kinds."""
+
+from __future__ import annotations
+
+import orjson
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.handlers.documents import Documents
+from kprov.kube.apiserver.registry.served_kind import ServedKind
+from kprov.kube.apiserver.registry.served_kinds import ServedKinds
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.schema import object_schema
+
+TYPES = object_schema.builtin()
+GROUP = "/apis/example.com/v1"
+
+
+async def read_resources(documents: Documents, path: str) -> list[str] | None:
+    """Return the plurals in the discovery document of a path, None if there is no document."""
+    response = await documents.answer(Request("GET", path, CIMultiDict()))
+    if response is None:
+        return None
+    return [entry["name"] for entry in orjson.loads(response.body)["resources"]]
+
+
+async def test_discovery_shows_a_published_kind_until_it_is_removed() -> None:
+    kinds = ServedKinds(ServedKind(resource, TYPES) for resource in RESOURCES if resource.group == "batch")
+    documents = Documents(kinds, lambda _: True, "10.0.0.1:6443", {})
+    assert await read_resources(documents, GROUP) is None
+    widget = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)
+    kinds.publish("widgets.example.com", [ServedKind(widget, TYPES)])
+    assert await read_resources(documents, GROUP) == ["widgets"]
+    index = await documents.answer(Request("GET", "/openapi/v3", CIMultiDict()))
+    assert index is not None
+    assert "apis/example.com/v1" in orjson.loads(index.body)["paths"]
+    kinds.publish("widgets.example.com", [])
+    assert await read_resources(documents, GROUP) is None
+    assert await read_resources(documents, "/apis/batch/v1") is not None
