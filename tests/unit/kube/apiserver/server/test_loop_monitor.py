@@ -69,14 +69,17 @@ def spin(seconds: float) -> None:
 
 
 async def test_a_step_of_a_request_is_reported_with_its_stack(findings: Findings) -> None:
+    begin = time.monotonic()
     spin(0.2)
+    passed = time.monotonic() - begin
     await ticks(findings)
     seconds, sample = max(findings.steps, key=itemgetter(0))
     assert BUDGET_SECONDS < seconds < 0.4
     assert sample is not None
     assert "server/test_loop_monitor.py" in sample.stack
     assert sample.task == id(asyncio.current_task())
-    assert not findings.running
+    # A machine without a free CPU can let the step take so long that it is reported while it runs.
+    assert not findings.running or passed > 1
 
 
 async def test_a_call_that_does_not_release_the_interpreter_is_reported(findings: Findings) -> None:
