@@ -51,11 +51,13 @@ def build_bundle(
     arch: str,
     cache: Path = store.DEFAULT,
     say: Callable[[str], None] = lambda _: None,
+    describe: Callable[[], sources.Description] = sources.describe_sources,
 ) -> Bundle:
     """Return the bundle for hosts with this Python (3.13) and architecture (x86_64); build it if needed.
 
     Its contents depend on this repository and its lock files, not on what is installed on this machine.
     Modules are compiled when this machine has the hosts' Python; see bytecode.
+    `describe` describes the sources.
 
     Raises:
         InputError: components do not run on that Python or architecture.
@@ -67,8 +69,9 @@ def build_bundle(
     debian_architecture(arch)
     parts = _PartCache(cache, python, arch, say)
     launchers = {name: components.render_launcher(name, python) for name in components.COMPONENTS}
-    build_info = sources.read_build_info()
-    made_from = [FORMAT, sources.sources_digest(), build_info, launchers]
+    description = describe()
+    build_info = description.build_info
+    made_from = [FORMAT, description.digest, build_info, launchers]
     with store.lock_cache(cache):
         library_tree, image_tree = parts.libraries(), parts.images()
         digest = store.cache_key([*made_from, library_tree.digest, image_tree.digest])

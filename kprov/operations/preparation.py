@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
+from kprov.bundle.sources import Description, describe_sources
 from kprov.operations import offline
 from kprov.operations.bundle_pins import pin_bundles
 from kprov.operations.cluster import GROUPS, Cluster, Say
@@ -59,6 +61,7 @@ def prepare_cluster(
     export = offline.open_export(cluster, say)
     request = make_pki_request(cluster, offline.list_registry_hosts(cluster, export))
     step_done("inventory")
+    describe = _start_description() if export is None else None
     hosts = cluster.members(*GROUPS)
     say(f"Connecting to {len(hosts)} hosts")
     prepared.facts = connect_hosts(cluster, hosts)
@@ -83,8 +86,8 @@ def prepare_cluster(
     if prepared.certificates:
         say(f"Issued {len(prepared.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
     step_done("certificates")
-    if export is None:
-        build_bundles(cluster, prepared.facts, say)
+    if describe is not None:
+        build_bundles(cluster, prepared.facts, say, describe)
     if keep_pins:
         pin_bundles(cluster, prepared.running.pins)
     step_done("bundle")
@@ -119,7 +122,20 @@ def make_pki_request(cluster: Cluster, registries: Sequence[str] = ()) -> PkiReq
     )
 
 
-def build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
+def _start_description() -> Callable[[], Description]:
+    """Start to read the sources of the components while hosts are connected; the result returns them."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="sources")
+    description = pool.submit(describe_sources)
+    pool.shutdown(wait=False)
+    return description.result
+
+
+def build_bundles(
+    cluster: Cluster,
+    facts: dict[str, dict[str, Any]],
+    say: Say,
+    describe: Callable[[], Description] = describe_sources,
+) -> None:
     """Build the bundle for each host's Python and architecture; set it as variables of the host."""
     built: dict[tuple[str, str], Bundle] = {}
     for host, host_facts in facts.items():
@@ -128,7 +144,7 @@ def build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) 
             host_facts["ansible_architecture"],
         )
         if kind not in built:
-            built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say)
+            built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say, describe=describe)
         bundle = built[kind]
         cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
         cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest

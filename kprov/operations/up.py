@@ -88,6 +88,7 @@ def install_cluster(
             callbacks.warning(f"{describe_unfinished(unfinished)}: continue it with `kprov resume`")
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
+        cluster.engine.preload(CLUSTER_PLAYBOOK)
         prepared = prepare_cluster(cluster, say, ignore, step, refuse_lost=not new_cluster)
         result.unlisted_hosts, result.certificates = prepared.unlisted_hosts, prepared.certificates
         with catch_failure(cluster, hooks, options, callbacks):

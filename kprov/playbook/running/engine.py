@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,7 @@ from kprov.playbook.connections import checks as connection_checks
 from kprov.playbook.connections.module_sender import ModuleSender, decode_address
 from kprov.playbook.loading import playbook_loader, static_includes
 from kprov.playbook.model.plays import Play, Task
+from kprov.playbook.model.search_paths import SearchPaths
 from kprov.playbook.results.journal import EarlierRun, Journal, find_latest, journal_folder
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult, SilentCallbacks
 from kprov.playbook.running import task_selection
@@ -115,6 +117,7 @@ class Engine:
         )
         self.variables = Variables(inventory, self.templar, self.options, inventory.path)
         self.result = RunResult()
+        self._preloaded: tuple[Path, SearchPaths, dict[str, Any], Future[list[Play]]] | None = None
         #: Hosts that the next run skips, with the reason. They count as unreachable.
         self.unreachable_hosts: dict[str, str] = {}
 
@@ -183,8 +186,21 @@ class Engine:
         """Run playbooks one after the other. Raises InputError for mistakes before it changes a host."""
         return self._run_plays([(path, self._load_playbook(path)) for path in playbooks])
 
+    def preload(self, path: Path) -> None:
+        """Start to load a playbook while hosts are connected. The next `run` of it raises its errors."""
+        options = self.options
+        pool = ThreadPoolExecutor(1, thread_name_prefix="playbook")
+        plays = pool.submit(playbook_loader.load_playbook, path, options.paths, options.extra_vars)
+        self._preloaded = (path, options.paths, options.extra_vars, plays)
+        pool.shutdown(wait=False)
+
     def _load_playbook(self, path: Path) -> list[Play]:
-        return playbook_loader.load_playbook(path, self.options.paths, self.options.extra_vars)
+        wanted = (path, self.options.paths, self.options.extra_vars)
+        preloaded = self._preloaded
+        if preloaded is not None and preloaded[:3] == wanted:
+            self._preloaded = None  # a run changes its plays, so they serve one run
+            return preloaded[3].result()
+        return playbook_loader.load_playbook(*wanted)
 
     def check_selection(self, plays: Iterable[Play]) -> None:
         """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kprov.errors import InputError
 from kprov.playbook.actions.call import Call
 from kprov.playbook.model.plays import Block, Play, Task
 from kprov.playbook.templating.scope import Layer, Scope
@@ -79,3 +81,33 @@ def test_the_nearest_value_of_a_keyword_holds_and_lists_are_collected_from_outsi
     assert task.get("become", "default") is None
     assert task.get("delegate_to", "default") == "default"
     assert task.collect_keyword("tags") == ["all", "some", "one", "two"]
+
+
+def test_a_playbook_that_was_loaded_ahead_serves_one_run(bench: Any) -> None:
+    path = bench.write("ahead.yml", "- hosts: a\n  gather_facts: false\n  tasks:\n    - ping:\n")
+    with bench.engine() as engine:
+        engine.preload(path)
+        engine._preloaded[3].result()
+        path.unlink()
+        assert engine.run(path).ok
+        with pytest.raises(InputError, match=r"ahead\.yml"):
+            engine.run(path)
+
+
+def test_a_mistake_in_a_playbook_that_is_loaded_ahead_is_that_of_the_run(bench: Any) -> None:
+    path = bench.write("ahead.yml", "- hosts: a\n  tasks:\n    - no_such_module:\n")
+    with bench.engine() as engine:
+        engine.preload(path)
+        with pytest.raises(InputError, match="no_such_module"):
+            engine.run(path)
+
+
+def test_a_playbook_is_loaded_again_for_other_variables(bench: Any) -> None:
+    path = bench.write(
+        "ahead.yml", "- hosts: a\n  gather_facts: false\n  tasks:\n    - debug: {msg: '{{ x }}'}\n"
+    )
+    with bench.engine() as engine:
+        engine.preload(path)
+        engine.options = replace(engine.options, extra_vars={"x": "later"})
+        assert engine.run(path).ok
+    assert "later" in bench.recorder.shown
