@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -50,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("kprov.cli.commands.completion", "Print the completion script of a shell."),
     "version": ("kprov.cli.commands.version", "Show the versions of kprov and its components."),
 }
+
+
+#: New objects after which Python looks for cycles.
+_COLLECT_AFTER = 20_000
 
 
 def build_program(arguments: Sequence[str]) -> typer.Typer:
@@ -110,6 +115,10 @@ def root(
 def main() -> None:
     """Run the program. An error of kprov becomes one message on stderr and an exit code."""
     standard_streams.protect_streams()
+    # A command makes many objects and few cycles. With Python's threshold most collections find nothing.
+    gc.set_threshold(_COLLECT_AFTER)
+    # pydantic would search the metadata of all installed packages for plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = _run()
     # The run has ended: Ctrl-C must not change the exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
