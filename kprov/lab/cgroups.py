@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from kprov.errors import KprovError
 from kprov.lab.command import run_program
 from kprov.lab.definition import Host
 
@@ -94,6 +95,33 @@ def make_controllers_writable(init: int) -> None:
     if readonly:
         script = 'for place; do mount -o remount,rw,bind "$place" || exit 1; done'
         run_program(["nsenter", "-t", str(init), "-m", "-p", "--", "sh", "-c", script, "sh", *readonly])
+
+
+def let_init_find_controllers(init: int, *, timeout: float = 20.0) -> None:
+    """Let systemd use the v1 controllers of a booted host with pid `init`.
+
+    It looks at its start which ones it can write to, before make_controllers_writable. Without this, it
+    accepts limits of units and slices and sets none of them.
+
+    Raises:
+        KprovError: systemd does not answer again.
+
+    """
+    if is_v2():
+        return
+    enter = ["nsenter", "-t", str(init), "-m", "-p", "--"]
+    # It executes itself again with its present state. The units go on, and the command waits for the answer.
+    run_program([*enter, "systemctl", "daemon-reexec"])
+    ending = time.monotonic() + timeout
+    while True:
+        try:
+            run_program([*enter, "systemctl", "show", "--property=Version"])
+        except KprovError:
+            if time.monotonic() > ending:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def read_memory(host: Host, root: Path = ROOT) -> int | None:

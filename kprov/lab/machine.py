@@ -69,16 +69,16 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
             start_new_session=True,  # the host keeps running when the command or its terminal ends
         )
     ending = time.monotonic() + BOOT_TIMEOUT
-    writable = False
+    init: int | None = None
     while time.monotonic() < ending:
         if process.poll() is not None:
             raise HostError(host.name, f"did not boot: {_console_tail(console)}")
-        nspawn = None if writable else find_process(host)
+        nspawn = find_process(host) if init is None else None
         if nspawn is not None and (init := find_init(nspawn)):
             cgroups.make_controllers_writable(init)
             isolation.protect_files(init)
-            writable = True
-        if writable and _answers_ssh(host.address):
+        if init is not None and _answers_ssh(host.address):
+            cgroups.let_init_find_controllers(init)
             return
         time.sleep(0.02)
     raise HostError(host.name, f"no sshd after {BOOT_TIMEOUT:.0f} s, see {console}: {_console_tail(console)}")

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -103,8 +104,28 @@ def test_hosts_reach_each_other_and_the_package_archive(lab: Lab) -> None:
 def test_hosts_set_kernel_parameters_and_limits_of_their_own(lab: Lab) -> None:
     lab.ssh("node1", "sysctl -qw net.ipv4.ip_forward=1")
     assert lab.ssh("node1", "cat /proc/sys/net/ipv4/ip_forward") == "1\n"
-    limited = "systemd-run --quiet --wait --pipe -p MemoryMax=64M -p TasksMax=20 cat /proc/self/cgroup"
-    assert ".service" in lab.ssh("node1", limited)
+    limits = "-p MemoryMax=64M -p TasksMax=20 -p CPUQuota=50%"
+    version_2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    files = (
+        "memory.max pids.max cpu.max"
+        if version_2
+        else "memory/$g/memory.limit_in_bytes pids/$g/pids.max cpu/$g/cpu.cfs_quota_us"
+    )
+    own = "0::" if version_2 else "pids:"
+    read = f"g=$(sed -n s/.*{own}.//p /proc/self/cgroup); cd /sys/fs/cgroup/{'$g' if version_2 else ''}; cat {files}"
+    values = lab.ssh("node1", f"systemd-run --quiet --wait --pipe {limits} sh -c {shlex.quote(read)}").split()
+    assert values[:3] == [str(64 << 20), "20", "50000"]
+
+
+def test_systemd_sets_limits_again_after_a_reboot(lab: Lab) -> None:
+    lab.kill("node3")
+    lab.start("node3")
+    lab.ssh(
+        "node3", "systemctl set-property --runtime reboot.slice CPUQuota=50% && systemctl start reboot.slice"
+    )
+    quota = "/sys/fs/cgroup/*/reboot.slice/cpu.cfs_quota_us /sys/fs/cgroup/reboot.slice/cpu.max"
+    assert lab.ssh("node3", f"cat {quota} 2>/dev/null || true").split()[0] == "50000"
+    lab.ssh("node3", "systemctl stop reboot.slice && systemctl revert reboot.slice")
 
 
 def test_a_host_changes_neither_the_clock_nor_a_disk_of_the_machine(lab: Lab) -> None:
