@@ -35,6 +35,7 @@ from kprov.kube.kubelet.runtime import sandbox_config, user_namespaces
 from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
 from kprov.kube.kubelet.runtime.environment import EnvironmentSources, make_environment_variables
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
+from kprov.kube.kubelet.runtime.pod_cgroups import create_cgroups
 from kprov.kube.kubelet.shutdown import manager as shutdown
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.status.pod_status import generate_pod_status
@@ -258,7 +259,7 @@ class Kubelet:
             self._fail(pod, status, user_namespaces.REASON, problem)
             return True, None
         self._check_network(pod, state)
-        await self._create_cgroups(pod)
+        await create_cgroups(deps.cgroups, deps.events, pod, self.list_active_pods())
         try:
             await deps.volumes.mount_volumes(pod, self._make_node_fields(pod, state.ips))
         except VolumeError as error:
@@ -365,14 +366,6 @@ class Kubelet:
         text = f"Pod was rejected: {problem}"
         failed = {**status, "phase": "Failed", "reason": reason, "message": text}
         self._deps.status.set_pod_status(pod.uid, failed, self._pods.get_status(pod.uid))
-
-    async def _create_cgroups(self, pod: Pod) -> None:
-        deps = self._deps
-        for problem in await asyncio.to_thread(deps.cgroups.update_qos_cgroups, self.list_active_pods()):
-            deps.events.send_node_event("Warning", "FailedUpdateQOSCgroups", problem)
-        for problem in await asyncio.to_thread(deps.cgroups.create_pod_cgroup, pod):
-            text = f"unable to ensure pod container exists: {problem}"
-            deps.events.send_pod_event(pod, "Warning", "FailedCreatePodContainer", text)
 
     def _check_network(self, pod: Pod, state: PodState) -> None:
         """Raises NetworkNotReadyError."""
