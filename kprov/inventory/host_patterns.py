@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kprov import suggestions
 from kprov.errors import InputError
-from kprov.inventory import host_ranges, operator_files
+from kprov.inventory import bounded_regex, host_ranges, operator_files
 from kprov.inventory.model import LOCALHOST, Inventory
 
 _SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
@@ -116,19 +116,16 @@ def _match_part(inventory: Inventory, part: str) -> list[str]:
 
 def _match_names(inventory: Inventory, name: str) -> list[str]:
     try:
-        expression = re.compile(name[1:] if name.startswith("~") else fnmatch.translate(name))
+        expression = name[1:] if name.startswith("~") else fnmatch.translate(name)
+        groups = bounded_regex.filter_texts("match", expression, list(inventory.groups))
+        hosts = bounded_regex.filter_texts("match", expression, list(inventory.hosts))
     except re.error as error:
         raise InputError(f"{name} is not a regular expression: {error}", field="pattern") from None
-    groups = [group for group in inventory.groups if expression.match(group)]
+    except bounded_regex.RegexLimitError as error:
+        raise InputError(str(error), field="pattern") from None
     matches = dict.fromkeys(host for group in groups for host in inventory.members(group))
     if not groups or name.startswith("~") or any(letter in name for letter in ".?*["):
-        matches.update(
-            dict.fromkeys(
-                host
-                for host, entry in inventory.hosts.items()
-                if not entry.implicit and expression.match(host)
-            )
-        )
+        matches.update(dict.fromkeys(host for host in hosts if not inventory.hosts[host].implicit))
     if not matches and name in LOCALHOST:
         return [inventory.implicit_localhost(name).name]
     return list(matches)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import trust
+from kprov.inventory import bounded_regex, trust
 from kprov.playbook.actions import controller_files
 from kprov.playbook.actions.call import ActionError, Call
 from kprov.playbook.actions.effects import ActionResult, IncludeVariableFiles
@@ -70,15 +69,17 @@ def _find_files(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     args = call.args
     depth = int(args.get("depth") or 0)
     ignored = agent_modules.convert_argument("ignore_files", args.get("ignore_files") or [], {"type": "list"})
-    matching = re.compile(str(args.get("files_matching") or ".*"))
     lenient = agent_modules.parse_boolean(args.get("ignore_unknown_extensions"))
     files = []
-    for path in sorted(folder.rglob("*"), key=lambda entry: (str(entry.parent), entry.name)):
-        if not path.is_file() or (depth and len(path.relative_to(folder).parts) > depth):
+    paths = sorted(folder.rglob("*"), key=lambda entry: (str(entry.parent), entry.name))
+    names = sorted({path.name for path in paths})
+    wanted = set(bounded_regex.filter_texts("search", str(args.get("files_matching") or ".*"), names))
+    for pattern in map(str, ignored):
+        wanted -= set(bounded_regex.filter_texts("search", rf"{pattern}$", names))
+    for path in paths:
+        if path.name not in wanted or not path.is_file():
             continue
-        if any(re.search(rf"{pattern}$", path.name) for pattern in map(str, ignored)):
-            continue
-        if not matching.search(path.name):
+        if depth and len(path.relative_to(folder).parts) > depth:
             continue
         if path.suffix[1:] not in extensions:
             if lenient:

@@ -12,6 +12,8 @@ from typing import Any
 
 from kprov.playbook.templating.values import FilterError
 
+#: Characters of a size that is a text.
+_MAX_SIZE = 1000
 _UNITS = {
     "Y": 1 << 80,
     "Z": 1 << 70,
@@ -77,8 +79,8 @@ def human_readable(size: Any, isbits: bool = False, unit: str | None = None) -> 
 
 def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = False) -> int:
     """Parse a size such as '10MB' or '1.5K' to bytes (with `isbits` 'Mb' to bits)."""
-    match = re.match(r"^\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]+)?\s*$", str(size))
-    if not match:
+    match = re.match(r"^\s*([0-9]*\.[0-9]+|[0-9]+)\s*([A-Za-z]+)?\s*$", str(size)[: _MAX_SIZE + 1])
+    if not match or len(str(size)) > _MAX_SIZE:
         raise FilterError(f"human_to_bytes() can't interpret following string: {size}")
     unit = match[2] or default_unit
     if unit is None:

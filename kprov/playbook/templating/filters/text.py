@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+from kprov.inventory import bounded_regex
 from kprov.playbook.templating.values import FilterError, to_text
 
 _COMMENTS: dict[str, dict[str, str]] = {
@@ -31,8 +32,8 @@ def regex_replace(
     count: int = 0,
     mandatory_count: int = 0,
 ) -> str:
-    replaced, matches = re.compile(pattern, _make_flags(ignorecase, multiline)).subn(
-        replacement, to_text(value), count=count
+    replaced, matches = bounded_regex.substitute(
+        pattern, replacement, to_text(value), _make_flags(ignorecase, multiline), count
     )
     if mandatory_count and mandatory_count != matches:
         raise FilterError(
@@ -51,14 +52,13 @@ def regex_search(
         if name is None:
             raise FilterError(f"Unknown argument {group!r}; groups are given as '\\1' or '\\g<name>'")
         group_references.append(name[1] if name[1] is not None else int(name[2]))
-    match = re.search(regex, to_text(value), _make_flags(ignorecase, multiline))
-    if not match:
-        return None
-    return [match.group(name) for name in group_references] if group_references else match.group()
+    flags = _make_flags(ignorecase, multiline)
+    texts = bounded_regex.find("search", regex, to_text(value), flags, tuple(group_references))
+    return texts if texts is None or group_references else texts[0]
 
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
-    return re.findall(regex, to_text(value), _make_flags(ignorecase, multiline))
+    return bounded_regex.find_all(regex, to_text(value), _make_flags(ignorecase, multiline))
 
 
 def regex_escape(value: Any, re_type: str = "python") -> str:

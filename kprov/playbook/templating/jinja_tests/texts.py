@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
+from kprov.inventory import bounded_regex
 from kprov.playbook.templating import versions
 from kprov.playbook.templating.values import FilterError, to_text
 
@@ -20,10 +21,8 @@ def regex(
     match_type: str = "search",
 ) -> bool:
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
-    compiled = re.compile(pattern, flags)
-    return bool(
-        getattr(compiled, match_type if match_type in ("match", "fullmatch") else "search")(to_text(value))
-    )
+    method = match_type if match_type in ("match", "fullmatch") else "search"
+    return bounded_regex.matches(method, pattern, to_text(value), flags)  # type: ignore[arg-type]
 
 
 def _match(value: Any, pattern: str = "", ignorecase: bool = False, multiline: bool = False) -> bool:

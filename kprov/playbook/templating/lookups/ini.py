@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import configparser
-import re
 from typing import Any
 
-from kprov.inventory import operator_files
+from kprov.inventory import bounded_regex, operator_files
 from kprov.playbook.templating.filters.choices import boolean
 from kprov.playbook.templating.lookups.search import check_options, parse_key_values, require_file
 from kprov.playbook.templating.scope import Scope
@@ -54,7 +53,8 @@ def _read_ini(
     try:
         parser.read_string(text)
         if boolean(options["re"]):
-            return [value for name, value in parser.items(section) if re.match(key, name)]
+            items = dict(parser.items(section))
+            return [items[name] for name in bounded_regex.filter_texts("match", key, list(items))]
         value = parser.get(section, key)
     except configparser.NoOptionError:
         value = options["default"]

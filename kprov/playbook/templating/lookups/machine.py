@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory import bounded_regex
 from kprov.inventory.host_patterns import match_hosts
 from kprov.inventory.model import Group, Host, Inventory
 from kprov.playbook.templating.lookups.search import check_options, playbook_folder
@@ -68,15 +68,14 @@ def _vars(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
 
 
 def _varnames(scope: Scope, terms: list[Any]) -> list[Any]:
-    names = list(scope)
+    names = [str(name) for name in scope]
     matches: list[Any] = []
     for term in terms:
         if not isinstance(term, str):
             raise FilterError(
                 f"Invalid setting identifier, {term!r} is not a string, it is a {describe_type(term)}"
             )
-        pattern = re.compile(term)
-        matches += [name for name in names if pattern.search(name)]
+        matches += bounded_regex.filter_texts("search", term, names)
     return matches
 
 

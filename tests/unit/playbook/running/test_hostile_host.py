@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import KprovError
+from kprov.inventory import bounded_regex
 from tests.unit.hostile_host import HostileHost
 
 TEMPLATE = "{{ lookup('pipe', 'touch CANARY') }}"
@@ -275,3 +276,34 @@ def test_values_of_any_type_end_no_run(bench: Any, host: HostileHost, task: str,
     except KprovError as error:
         pytest.fail(f"the run ended: {error}")
     assert "debug" in bench.outcomes("b")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "msg: \"{{ r.ping | regex_search('(a+)+$') }}\"",
+        "msg: \"{{ r.ping | regex_replace('(a|a)*$', 'x') }}\"",
+        "msg: \"{{ [r.ping] | select('match', '(a+)+$') }}\"",
+    ],
+)
+def test_a_text_that_makes_a_regular_expression_backtrack_fails_its_host_alone(
+    bench: Any, host: HostileHost, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    bounded_regex.end_workers()
+    monkeypatch.setattr(bounded_regex, "SECONDS", 0.1)
+    host.change_results("if module == 'ping':\n    result.update(ping='a' * 60 + '!')")
+    tasks = f"    - ping:\n      register: r\n    - debug:\n        {use}\n"
+    result = bench.play(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
+    assert (bench.outcomes("a")["debug"], bench.outcomes("b")["debug"]) == ("failed", "ok")
+    assert "took more than 0.1 s on a text of 61 characters" in result.errors[0]["message"]
+
+
+def test_a_condition_on_a_text_that_backtracks_fails_its_host_alone(
+    bench: Any, host: HostileHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded_regex.end_workers()
+    monkeypatch.setattr(bounded_regex, "SECONDS", 0.1)
+    host.change_results("if module == 'ping':\n    result.update(ping='a' * 60 + '!')")
+    tasks = "    - ping:\n      register: r\n      changed_when: r.ping is match('(a+)+$')\n"
+    bench.play(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
+    assert (bench.outcomes("a")["ping"], bench.outcomes("b")["ping"]) == ("failed", "ok")
