@@ -40,9 +40,15 @@ class NotFreshError(Exception):
 class Cacher:
     """The caches by key prefix and their common revision."""
 
-    def __init__(self, storage: Storage, caches: Iterable[ResourceCache]) -> None:
+    def __init__(
+        self, storage: Storage, caches: Iterable[ResourceCache], *, first: ResourceCache | None = None
+    ) -> None:
+        """first: one of the caches, which is filled before the others because its listeners add caches."""
         self._storage = storage
         self._caches = {cache.prefix: cache for cache in caches}
+        self._first = first
+        #: By prefix of the caches that were added and are not filled: the changes meanwhile.
+        self._postponed: dict[str, list[Change]] = {}
         #: The caches have all changes up to this revision.
         self.revision = 0
         self.loaded = asyncio.Event()
@@ -52,6 +58,31 @@ class Cacher:
     @property
     def caches(self) -> list[ResourceCache]:
         return list(self._caches.values())
+
+    def add(self, cache: ResourceCache) -> None:
+        """Follow one more resource from now on. `fill` reads the objects that it has already."""
+        self._caches[cache.prefix] = cache
+        self._postponed[cache.prefix] = []
+
+    async def fill(self, cache: ResourceCache) -> None:
+        """Read the objects of an added cache, then apply the changes meanwhile. Raise StorageError."""
+        items, revision = await self._read(cache.prefix)
+        changes = self._postponed.pop(cache.prefix, None)
+        if changes is None:
+            return  # removed, or everything was read again
+        cache.replace(items, revision)
+        for change in changes:
+            if change.revision > revision:
+                cache.apply(change)
+
+    def remove(self, cache: ResourceCache) -> None:
+        """Stop following a resource, and end its watches."""
+        self._postponed.pop(cache.prefix, None)
+        if self._caches.get(cache.prefix) is cache:
+            del self._caches[cache.prefix]
+        for watcher in cache.list_watchers():
+            cache.remove_watcher(watcher)
+            watcher.sink.end("")
 
     async def run(self) -> None:
         """Fill the caches and follow changes until cancelled. Retry if etcd is unavailable."""
@@ -94,23 +125,35 @@ class Cacher:
         return self.revision
 
     async def _load(self) -> None:
+        revision = 0
+        if self._first is not None:
+            items, revision = await self._read(self._first.prefix)
+            self._first.replace(items, revision)
+        items, revision = await self._read(keys.ROOT, revision)
         by_cache: dict[str, list[Stored]] = {prefix: [] for prefix in self._caches}
-        after, revision = "", 0
-        while True:
-            page = await self._storage.list(keys.ROOT, revision=revision, limit=_PAGE, after=after)
-            revision = page.revision
-            for item in page.items:
-                cache = self._find_cache(item.key)
-                if cache is not None:
-                    by_cache[cache.prefix].append(item)
-            if not page.remaining:
-                break
-            after = page.items[-1].key
+        for item in items:
+            cache = self._find_cache(item.key)
+            if cache is not None:
+                by_cache[cache.prefix].append(item)
+        del items
+        self._postponed.clear()
         self.revision = revision
-        for prefix, items in by_cache.items():
-            self._caches[prefix].replace(items, revision)
+        for prefix, own in by_cache.items():
+            self._caches[prefix].replace(own, revision)
         self.loaded.set()
         self._wake_waiters()
+
+    async def _read(self, prefix: str, revision: int = 0) -> tuple[list[Stored], int]:
+        """Read all values below a prefix at a revision, 0 for the newest. Return them and the revision."""
+        items: list[Stored] = []
+        after = ""
+        while True:
+            page = await self._storage.list(prefix, revision=revision, limit=_PAGE, after=after)
+            revision = page.revision
+            items += page.items
+            if not page.remaining:
+                return items, revision
+            after = page.items[-1].key
 
     async def read_again(self) -> None:
         """Read the values again that could not be decrypted, after a change of the encryption keys."""
@@ -136,9 +179,15 @@ class Cacher:
     def _apply_batch(self, batch: ChangeBatch) -> None:
         for change in batch.changes:
             cache = self._find_cache(change.key)
-            if cache is not None:
-                cache.received += 1
+            # What an added cache has read is newer than the changes up to its floor.
+            if cache is None or change.revision <= cache.floor:
+                continue
+            cache.received += 1
+            postponed = self._postponed.get(cache.prefix)
+            if postponed is None:
                 cache.apply(change)
+            else:
+                postponed.append(change)
         self.revision = max(self.revision, batch.revision)
         self._wake_waiters()
 

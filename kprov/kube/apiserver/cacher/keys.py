@@ -29,7 +29,11 @@ def build_finder(folders: Mapping[str, Resource]) -> Callable[[str], tuple[str, 
         if len(parts) < 4:
             return None
         found = known.get("/".join((*parts[:3], "")))
-        return found if found is not None or len(parts) < 5 else known.get("/".join((*parts[:4], "")))
+        if found is not None or len(parts) < 5:
+            return found
+        found = known.get("/".join((*parts[:4], "")))
+        # Custom resources stand below their group, which has a dot, and their plural.
+        return (parts[2], parts[3]) if found is None and "." in parts[2] else found
 
     return find
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
+from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.storage.interface import ChangeBatch
+from kprov.kube.machinery.resources import Resource
+
+WIDGETS = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)
 
 
 async def test_a_read_after_a_write_sees_it(config_maps: Store, context: RequestContext) -> None:
@@ -53,3 +60,89 @@ async def test_a_wait_that_is_cancelled_as_its_revision_comes_ends(storage: Any)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def make_widgets() -> ResourceCache:
+    """A cache of a resource that no server knows when it starts."""
+    return ResourceCache(WIDGETS, folder="example.com/widgets")
+
+
+def widget_key(name: str) -> str:
+    return f"/registry/example.com/widgets/default/{name}"
+
+
+def encode_widget(name: str) -> bytes:
+    metadata = {"name": name, "namespace": "default"}
+    return orjson.dumps({"kind": "Widget", "apiVersion": "example.com/v1", "metadata": metadata})
+
+
+def list_names(cache: ResourceCache) -> list[str]:
+    return [entry.name for entry in cache.select(Selection("default"))]
+
+
+async def test_an_added_cache_has_what_was_there_and_what_came_while_it_was_read(
+    config_maps: Store, storage: Any
+) -> None:
+    await storage.create(widget_key("old"), encode_widget("old"))
+    revision = await storage.create(widget_key("gone"), encode_widget("gone"))
+    await config_maps.catch_up()
+    cacher, cache = config_maps.cacher, make_widgets()
+    cacher.add(cache)
+    await storage.create(widget_key("before"), encode_widget("before"))
+    await storage.delete(widget_key("gone"), expected=revision)
+    await config_maps.catch_up()
+    assert not list_names(cache), "changes wait until the older objects are there"
+    await cacher.fill(cache)
+    assert list_names(cache) == ["before", "old"]
+    await storage.create(widget_key("later"), encode_widget("later"))
+    await config_maps.catch_up()
+    assert list_names(cache) == ["before", "later", "old"]
+
+
+async def test_changes_that_an_added_cache_has_read_already_are_not_applied_again(storage: Any) -> None:
+    """The list can be newer than the watch, and watchers must not see again what the list has."""
+    cacher, cache = Cacher(storage, []), make_widgets()
+    cacher.add(cache)
+    first = await storage.create(widget_key("a"), encode_widget("a"))
+    await storage.delete(widget_key("a"), expected=first)
+    await storage.create(widget_key("a"), encode_widget("a"))
+    await cacher.fill(cache)
+    cacher._apply_batch(ChangeBatch(storage.changes, storage.revision))
+    assert list_names(cache) == ["a"]
+    assert cache.find_history(cache.floor) == []
+
+
+async def test_a_removed_cache_is_not_changed_any_more(config_maps: Store, storage: Any) -> None:
+    cacher, cache = config_maps.cacher, make_widgets()
+    cacher.add(cache)
+    await cacher.fill(cache)
+    await storage.create(widget_key("a"), encode_widget("a"))
+    await config_maps.catch_up()
+    cacher.remove(cache)
+    await storage.create(widget_key("b"), encode_widget("b"))
+    await config_maps.catch_up()
+    assert list_names(cache) == ["a"]
+    assert cache not in cacher.caches
+
+
+async def test_a_cache_that_is_removed_while_it_is_read_stays_empty(config_maps: Store, storage: Any) -> None:
+    await storage.create(widget_key("a"), encode_widget("a"))
+    cacher, cache = config_maps.cacher, make_widgets()
+    cacher.add(cache)
+    cacher.remove(cache)
+    await cacher.fill(cache)
+    assert not list_names(cache)
+
+
+async def test_caches_that_listeners_of_the_first_one_add_are_filled_with_the_others(storage: Any) -> None:
+    await storage.create(widget_key("a"), encode_widget("a"))
+    definitions = ResourceCache(Resource("apiextensions.k8s.io", "v1", "D", "ds", "d", namespaced=False))
+    await storage.create(definitions.prefix + "widgets", b'{"metadata":{"name":"widgets"}}')
+    cache = make_widgets()
+    cacher = Cacher(storage, [definitions], first=definitions)
+    definitions.add_listener(lambda _type, _obj: cacher.add(cache))
+    task = asyncio.create_task(cacher.run())
+    await cacher.loaded.wait()
+    assert list_names(cache) == ["a"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
