@@ -68,7 +68,7 @@ def build_bundle(
         raise InputError(f"components run on Python {', '.join(PYTHONS)}, not on {python}")
     debian_architecture(arch)
     parts = _PartCache(cache, python, arch, say)
-    launchers = {name: components.render_launcher(name, python) for name in components.COMPONENTS}
+    launchers = {name: components.render_launcher(name, python) for name in components.list_programs()}
     description = describe()
     build_info = description.build_info
     made_from = [FORMAT, description.digest, build_info, launchers]

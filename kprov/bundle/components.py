@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-# Upstream's name of each program, and the folder in kprov/kube that it is.
-COMPONENTS = {
-    "kube-apiserver": "apiserver",
-    "kube-controller-manager": "controller_manager",
-    "kube-scheduler": "scheduler",
-    "kubelet": "kubelet",
-    "kube-proxy": "proxy",
-    "cluster-dns": "dns",
-    "pod-network": "pod_network",
-    "local-path-provisioner": "local_path_provisioner",
-}
+from kprov.contract.components import table
 
 # -I: neither the environment nor the working directory say what is imported; -S: nor does the host's
 # site-packages. bin/NAME is reached through /opt/kprov/current, so the real path names the bundle: a program
@@ -25,6 +15,11 @@ runpy.run_module("kprov.kube.{folder}", run_name="__main__", alter_sys=True)
 """
 
 
+def list_programs() -> dict[str, str]:
+    """Return upstream's name of each program, and the folder in kprov/kube that it is."""
+    return {component.name: component.program for component in table.list_programs()}
+
+
 def render_launcher(name: str, python: str) -> str:
     """Render the script bin/NAME for a host's Python, such as 3.13."""
-    return _LAUNCHER.format(python=python, folder=COMPONENTS[name])
+    return _LAUNCHER.format(python=python, folder=list_programs()[name])

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable
 
+from kprov.contract.components.table import find_runtime, list_components, list_host_units
 from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
 from kprov.operations.remote import etcdctl_line, get_objects, kubectl_line, try_command
@@ -48,20 +49,23 @@ def find_problems(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
     return problems
 
 
+def list_awaited_units(groups: Iterable[str]) -> list[str]:
+    """Return the units of a host of these groups that must be active before an operation continues."""
+    awaited = {component.name for component in list_components() if component.health_gate}
+    awaited.add(find_runtime().name)
+    return [unit for unit in list_host_units(groups) if unit in awaited]
+
+
 def _find_host_problems(cluster: Cluster, host: str) -> list[str]:
     groups = cluster.engine.inventory.group_names(host)
     timeout = cluster.variables[host].kubectl_request_timeout
     lines: list[tuple[str, str]] = []
-    units: list[str] = []
+    units = list_awaited_units(groups)
     if "etcd" in groups:
-        units.append("etcd")
         lines.append(("etcd does not serve in a quorum", etcdctl_line(cluster, host, "endpoint health")))
     if "kube_control_plane" in groups:
-        units += ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
         ready = f"get --raw=/readyz --request-timeout={timeout}"
         lines.append(("the API server is not ready", kubectl_line(cluster, host, ready)))
-    if "kube_node" in groups:
-        units += ["containerd", "kubelet", "kube-proxy"]
     problems = []
     states = try_command(cluster, host, f"systemctl is-active {shlex.join(units)}").stdout.split()
     problems += [

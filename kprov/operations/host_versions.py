@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from kprov.bundle.metadata import FILE, Metadata, parse_metadata
+from kprov.contract.components.table import find_runtime
 from kprov.operations.cluster import Cluster
 from kprov.operations.remote import run_command
 
-#: Programs from archives, by their names below archives/.
-PROGRAMS = ("etcd", "containerd", "runc", "cni_plugins", "kubectl")
+
+def list_programs() -> tuple[str, ...]:
+    """Return the programs that a host may have from archives, by their names below archives/."""
+    return ("etcd", *find_runtime().packages, "cni_plugins", "kubectl")
+
 
 # Prints lines KEY=VALUE. A process has the digest of its bundle in its environment.
 _SCRIPT = """\
@@ -91,7 +95,7 @@ def read_versions(
             root=shlex.quote(cluster.variables[host].bundle_root),
             config=shlex.quote(cluster.variables[host].kube_config_dir),
             file=FILE,
-            programs=" ".join(PROGRAMS),
+            programs=" ".join(list_programs()),
         )
         listed = run_command(cluster, host, _PACKAGES) if packages else ""
         return parse_versions(host, run_command(cluster, host, script), listed)
@@ -115,7 +119,7 @@ def parse_versions(host: str, text: str, packages: str = "") -> HostVersions:
         values.get("previous.decrypts", "0") not in {"", "0"},
         {
             program: link.removeprefix(f"{program}-").rpartition("-")[0]
-            for program in PROGRAMS
+            for program in list_programs()
             if (link := values.get(f"archive.{program}"))
         },
         {key.removeprefix("runs."): value for key, value in values.items() if key.startswith("runs.")},

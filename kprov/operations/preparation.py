@@ -23,9 +23,7 @@ from kprov.operations.unreachable_hosts import connect_hosts
 from kprov.operations.vip_network import check_vip_network
 from kprov.pki import lost_keys, rotation
 from kprov.pki.ensure import ensure_pki
-from kprov.pki.request import PkiHost, PkiRequest, Role
-
-_ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
+from kprov.pki.request import GROUP_ROLES, PkiHost, PkiRequest
 
 
 @dataclass
@@ -97,7 +95,7 @@ def prepare_cluster(
 def make_pki_request(cluster: Cluster, registries: Sequence[str] = ()) -> PkiRequest:
     """Return what the certificates need to know about the inventory, and the hosts of registries."""
     variables = cluster.any_variables
-    roles = [(cluster.members(group), role) for group, role in _ROLES.items()]
+    roles = [(cluster.members(group), role) for group, role in GROUP_ROLES.items()]
     roles.append((list(registries), "registry"))
     hosts = tuple(
         PkiHost(

@@ -10,46 +10,34 @@ from typing import Any
 
 import yaml
 
+from kprov.contract.components.table import list_components
 from kprov.pki.request import PkiHost, PkiRequest
 
 Document = dict[str, Any]
-
-# The kubeconfig and the name of its certificate, by component.
-CONTROL_PLANE = {"controller-manager": "controller-manager", "scheduler": "scheduler"}
-NODE = {
-    "kubelet": "kubelet-client",
-    "kube-proxy": "kube-proxy",
-    "cluster-dns": "cluster-dns",
-    "pod-network": "pod-network",
-    "local-path-provisioner": "local-path-provisioner",
-}
-#: The cluster's authority on nodes, for components that run as root without the right to read others' files.
-NODE_AUTHORITY = "node-ca.crt"
 
 
 def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     """Render a host's kubeconfigs by file name; they use the host's own load balancer."""
     pki = request.cert_dir
-    kubeconfigs: dict[str, tuple[str, str]] = {}
-    # Components of the control plane are another user's than those of nodes.
-    if "control_plane" in host.roles:
-        kubeconfigs |= {name: (certificate, "ca.crt") for name, certificate in CONTROL_PLANE.items()}
-    if "node" in host.roles:
-        kubeconfigs |= {name: (certificate, NODE_AUTHORITY) for name, certificate in NODE.items()}
+    kubeconfigs = [
+        component.kubeconfig
+        for component in list_components()
+        if component.kubeconfig is not None and component.belongs_to(host.groups)
+    ]
     return {
-        f"{name}.conf": render_document(
+        f"{kubeconfig.file}.conf": render_document(
             _make_document(
                 request,
-                user=name,
+                user=kubeconfig.file,
                 server=f"https://127.0.0.1:{request.api_port}",
-                cluster={"certificate-authority": f"{pki}/{authority}"},
+                cluster={"certificate-authority": f"{pki}/{kubeconfig.authority}"},
                 credentials={
-                    "client-certificate": f"{pki}/{certificate}.crt",
-                    "client-key": f"{pki}/{certificate}.key",
+                    "client-certificate": f"{pki}/{kubeconfig.certificate}.crt",
+                    "client-key": f"{pki}/{kubeconfig.certificate}.key",
                 },
             )
         )
-        for name, (certificate, authority) in kubeconfigs.items()
+        for kubeconfig in kubeconfigs
     }
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from kprov.errors import InputError
 
 Role = Literal["control_plane", "etcd", "node", "registry"]
+#: The role of the hosts of a group of the inventory.
+GROUP_ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
 COMMON_NAME_LIMIT = 64  # RFC 5280, ub-common-name-length
 NODE_PREFIX = "system:node:"
 
@@ -26,6 +28,11 @@ class PkiHost:
     @property
     def node(self) -> str:
         return self.node_name or self.name
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of the inventory that the host's roles stand for."""
+        return frozenset(group for group, role in GROUP_ROLES.items() if role in self.roles)
 
 
 @dataclass(frozen=True)

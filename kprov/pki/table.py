@@ -8,10 +8,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from kprov.pki.request import NODE_PREFIX, PkiHost, PkiRequest
+from kprov.contract.components.model import Certificate, render_text
+from kprov.contract.components.table import list_group_components
+from kprov.pki.request import PkiHost, PkiRequest
 
 AUTHORITIES = {"ca": "kubernetes", "etcd-ca": "etcd-ca", "front-proxy-ca": "front-proxy-ca"}
 LOOPBACK = "127.0.0.1"
+#: The groups in the order of their certificates.
+_GROUPS = ("kube_control_plane", "kube_node", "etcd")
 
 
 @dataclass(frozen=True)
@@ -31,77 +35,50 @@ def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
     """Return all certificates but the authorities', the administrator's first."""
     certificates = [CertificateSpec("admin", "ca", "kubernetes-admin", ("system:masters",))]
     for host in request.hosts:
-        if "control_plane" in host.roles:
-            certificates += _control_plane_certificates(request, host)
-        if "node" in host.roles:
-            certificates += _node_certificates(host)
-        if "etcd" in host.roles:
-            certificates += _etcd_certificates(host)
+        listed: set[str] = set()
+        for group in _GROUPS:
+            for component in list_group_components(group) if group in host.groups else ():
+                if component.name not in listed:
+                    listed.add(component.name)
+                    certificates += [_specify(request, host, row) for row in component.certificates]
         if "registry" in host.roles:
             certificates.append(_registry_certificate(host))
     return certificates
 
 
-def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
-    at = f"hosts/{host.name}"
-    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
-    outside = (request.vip,) if request.vip else ()
-    # A load balancer connects to any API server: each certificate needs the addresses of all.
-    control_plane = [
-        name
-        for cluster_host in request.hosts
-        if "control_plane" in cluster_host.roles
-        for name in _own_names(cluster_host)
-    ]
-    api = (
-        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_own_names(host), *control_plane,
-        *request.service_addresses, *outside, *request.extra_sans,
-    )  # fmt: skip
-    # Both serve health and metrics with their client certificate.
-    own = _unique_names("localhost", *_own_names(host))
-    return [
-        CertificateSpec(
-            f"{at}/apiserver", "ca", "kube-apiserver", sans=_unique_names(*api), server=True, client=False
-        ),
-        CertificateSpec(
-            f"{at}/apiserver-kubelet-client",
-            "ca",
-            "kube-apiserver-kubelet-client",
-            ("kubeadm:cluster-admins",),
-        ),
-        CertificateSpec(f"{at}/apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client"),
-        CertificateSpec(f"{at}/front-proxy-client", "front-proxy-ca", "front-proxy-client"),
-        CertificateSpec(
-            f"{at}/controller-manager", "ca", "system:kube-controller-manager", sans=own, server=True
-        ),
-        CertificateSpec(f"{at}/scheduler", "ca", "system:kube-scheduler", sans=own, server=True),
-    ]
+def _specify(request: PkiRequest, host: PkiHost, row: Certificate) -> CertificateSpec:
+    """Return the certificate of a row for a host."""
+    names = {"inventory_hostname": host.name, "kube_node_name": host.node}
+    return CertificateSpec(
+        f"hosts/{host.name}/{row.file}",
+        row.authority,
+        render_text(row.common_name, names.__getitem__),
+        row.organizations,
+        sans=_unique_names(*(name for kind in row.names for name in _list_names(request, host, kind))),
+        server="server" in row.usages,
+        client="client" in row.usages,
+    )
 
 
-def _node_certificates(host: PkiHost) -> list[CertificateSpec]:
-    at, name = f"hosts/{host.name}", NODE_PREFIX + host.node
-    serving = _unique_names(*_own_names(host))
-    return [
-        CertificateSpec(f"{at}/kubelet-client", "ca", name, ("system:nodes",)),
-        CertificateSpec(
-            f"{at}/kubelet", "ca", name, ("system:nodes",), sans=serving, server=True, client=False
-        ),
-        CertificateSpec(f"{at}/kube-proxy", "ca", "system:kube-proxy"),
-        CertificateSpec(f"{at}/cluster-dns", "ca", "system:kprov:cluster-dns"),
-        CertificateSpec(f"{at}/pod-network", "ca", "system:kprov:pod-network"),
-        CertificateSpec(f"{at}/local-path-provisioner", "ca", "system:kprov:local-path-provisioner"),
-    ]
-
-
-def _etcd_certificates(host: PkiHost) -> list[CertificateSpec]:
-    at = f"hosts/{host.name}"
-    # A member is a client of its peers, and its gateway of the member: both need both usages.
-    sans = _unique_names("localhost", *_own_names(host))
-    return [
-        CertificateSpec(f"{at}/etcd-server", "etcd-ca", host.name, sans=sans, server=True),
-        CertificateSpec(f"{at}/etcd-peer", "etcd-ca", host.name, sans=sans, server=True),
-        CertificateSpec(f"{at}/etcd-healthcheck-client", "etcd-ca", "kube-etcd-healthcheck-client"),
-    ]
+def _list_names(request: PkiRequest, host: PkiHost, kind: str) -> tuple[str, ...]:
+    """Return the subject alternative names of a kind, see kprov.contract.components.model.NAMES."""
+    match kind:
+        case "service":
+            short = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+            return (*short, f"{short[-1]}.{request.domain}")
+        case "localhost":
+            return ("localhost",)
+        case "host":
+            return _own_names(host)
+        case "control_plane":
+            members = [member for member in request.hosts if "control_plane" in member.roles]
+            return tuple(name for member in members for name in _own_names(member))
+        case "service_addresses":
+            return request.service_addresses
+        case "vip":
+            return (request.vip,) if request.vip else ()
+        case _:
+            return request.extra_sans
 
 
 def _registry_certificate(host: PkiHost) -> CertificateSpec:

@@ -1,39 +1,16 @@
-"""The components of each group: their files, the ports on which they listen, and who connects to them."""
+"""The ports on which a host's components listen, and who connects to them, from the table of components."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from kprov.contract.components import table
+from kprov.contract.components.model import render_text
 from kprov.inventory.cluster.variables import ClusterVariables
 
 CONTROL_PLANE, ETCD, NODE = "kube_control_plane", "etcd", "kube_node"
-_UNITS = "/etc/systemd/system"
-#: A file that kprov writes for each component; it shows that the component on the host is kprov's.
-FILES = {
-    "haproxy": "/etc/haproxy/haproxy.cfg",
-    "keepalived": "/etc/keepalived/keepalived.conf",
-    "containerd": "/etc/containerd/config.toml",
-    **{
-        name: f"{_UNITS}/{name}.service"
-        for name in (
-            "etcd",
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "kubelet",
-            "kube-proxy",
-            "cluster-dns",
-            "pod-network",
-            "local-path-provisioner",
-        )
-    },
-}
-_GROUPS = {
-    ETCD: ("etcd",),
-    CONTROL_PLANE: ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
-    NODE: ("containerd", "pod-network", "kubelet", "kube-proxy", "cluster-dns", "local-path-provisioner"),
-}
 ANY = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
 
@@ -58,42 +35,38 @@ class Traffic:
     target: str
 
 
+def list_own_files() -> dict[str, str]:
+    """Return a file that kprov writes for each component; it shows that the one on the host is kprov's."""
+    return {row.name: row.own_file for row in table.list_rows()}
+
+
 def expected_components(groups: Iterable[str]) -> tuple[str, ...]:
-    """Return the components of a host in these groups."""
-    return ("haproxy", *(name for group in _GROUPS if group in groups for name in _GROUPS[group]))
+    """Return the components that each host in these groups has."""
+    return tuple(table.list_host_units(groups))
 
 
 def list_ports(groups: Iterable[str], variables: ClusterVariables, address: str) -> Iterator[Port]:
     """Return the ports that components of these groups listen on; `address` is the host's in the cluster."""
-    yield Port("haproxy", variables.loadbalancer_apiserver_port)
-    if ETCD in groups:
-        for host in (address, LOOPBACK):
-            yield Port("etcd", 2379, host)
-        yield Port("etcd", 2380, address)
-        yield Port("etcd", 2381, LOOPBACK)
-    if CONTROL_PLANE in groups:
-        yield Port("kube-apiserver", variables.kube_apiserver_port)
-        yield Port("kube-controller-manager", 10257)
-        yield Port("kube-scheduler", 10259)
-    if NODE in groups:
-        yield Port("kubelet", 10250)
-        yield Port("kubelet", 10248, LOOPBACK)
-        yield Port("kube-proxy", 10256)
-        yield Port("kube-proxy", 10249, LOOPBACK)
-        for protocol in ("tcp", "udp"):
-            yield Port("cluster-dns", 53, str(variables.nodelocaldns_ip), protocol)
-        yield Port("cluster-dns", 9153, LOOPBACK)
-        yield Port("pod-network", 10246, LOOPBACK)
-        yield Port("local-path-provisioner", 10247, LOOPBACK)
+    lookup = partial(getattr, variables)
+    named = {"any": ANY, "loopback": LOOPBACK, "host": address}
+    member_of = frozenset(groups)
+    for component in table.list_components():
+        if not component.is_on(member_of, lookup):
+            continue
+        for port in component.ports:
+            for place in port.addresses:
+                for protocol in port.protocols:
+                    text = named.get(place) or render_text(place, lookup)
+                    yield Port(component.name, port.number(lookup), text, protocol)
 
 
 def list_traffic(variables: ClusterVariables) -> tuple[Traffic, ...]:
-    """Return the connections between hosts that components make."""
-    everybody = frozenset({CONTROL_PLANE, ETCD, NODE})
-    control_plane = frozenset({CONTROL_PLANE})
-    return (
-        Traffic("etcd peer", 2380, frozenset({ETCD}), ETCD),
-        Traffic("etcd client", 2379, control_plane, ETCD),
-        Traffic("API server", variables.kube_apiserver_port, everybody, CONTROL_PLANE),
-        Traffic("kubelet", 10250, control_plane, NODE),
+    """Return the connections between hosts that components make: of each one, those of its peers first."""
+    lookup = partial(getattr, variables)
+    return tuple(
+        Traffic(port.title, port.number(lookup), frozenset(port.clients), group)
+        for component in table.list_components()
+        for group in component.groups
+        for port in sorted(component.ports, key=lambda port: port.clients != component.groups)
+        if port.clients
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from kprov.contract.components.table import find_runtime
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.preflight import components
 from kprov.preflight.checks import connectivity, resources, software
@@ -26,7 +27,7 @@ def request_facts(groups: Iterable[str], variables: ClusterVariables, address: s
     """Return the requests that only read."""
     groups = frozenset(groups)
     ports = sorted({one.port for one in components.list_ports(groups, variables, address)})
-    folders = [variables.bundle_root, variables.etcd_data_dir, resources.CONTAINERD, resources.KUBELET]
+    folders = [variables.bundle_root, variables.etcd_data_dir, find_runtime().data_dir, resources.KUBELET]
     return {
         "system": {},
         "identity": {},
@@ -34,7 +35,7 @@ def request_facts(groups: Iterable[str], variables: ClusterVariables, address: s
         "space": {"paths": folders},
         "network": {},
         "software": {
-            "own_files": components.FILES,
+            "own_files": components.list_own_files(),
             "units": list(software.UNITS),
             "packages": list(software.DOCKER_PACKAGES),
             "paths": list(software.PATHS),

@@ -57,6 +57,14 @@ class Cluster:
     #: Seconds after the start of a unit for which failures may pass.
     startup_seconds: float = STARTUP_SECONDS
 
+    def lookup(self, variable: str) -> Any:
+        """Return the value of a variable that the table of components names."""
+        return {
+            "kube_apiserver_port": self.apiserver_port,
+            "loadbalancer_apiserver_port": self.loadbalancer_port,
+            "kube_vip_address": self.vip,
+        }[variable]
+
     def in_group(self, group: str) -> list[VerifyHost]:
         """Return the hosts of a group, in the inventory's order."""
         return [host for host in self.hosts if group in host.groups]

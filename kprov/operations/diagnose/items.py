@@ -5,10 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from kprov.contract.components.model import render_text
+from kprov.contract.components.table import (
+    find_runtime,
+    list_host_components,
+    list_host_units,
+    list_rows,
+)
 from kprov.operations.cluster import Cluster
 from kprov.operations.remote import etcdctl_line, kubectl_line
-from kprov.verify.checks.units import UNITS
 
 #: Seconds for one command.
 COMMAND_SECONDS = 30
@@ -17,20 +24,8 @@ FILE_BYTES = 2 << 20
 #: Kinds of objects. Secrets and ConfigMaps are left out: a bug report seldom needs what they hold.
 OBJECTS = ("nodes", "events", "pods", "leases", "services", "endpointslices", "namespaces", "daemonsets",
            "deployments", "csr", "persistentvolumes", "persistentvolumeclaims")  # fmt: skip
-#: Configuration files. Kubeconfigs, keys and the encryption configuration stay on the hosts.
-_CONFIGS = (
-    "/etc/etcd/etcd.conf.yml",
-    "/etc/haproxy/haproxy.cfg",
-    "/etc/keepalived/keepalived.conf",
-    "/etc/containerd/config.toml",
-    "/var/lib/kubelet/config.yaml",
-    "/var/lib/kube-proxy/config.yaml",
-)
 #: Hosts need not have curl.
-_READ_METRICS = (
-    "import urllib.request as request; "
-    "print(request.urlopen('http://127.0.0.1:2381/metrics', timeout=5).read().decode())"
-)
+_READ_URL = "import urllib.request as request; print(request.urlopen('{url}', timeout=5).read().decode())"
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,7 @@ def list_host_items(cluster: Cluster, host: str, since: str) -> list[Item]:
     items += _list_config_items(cluster, host)
     if "etcd" in groups:
         items += _list_etcd_items(cluster, host)
+    items += _list_endpoint_items(groups)
     if "kube_control_plane" in groups:
         items.append(Item("readyz.txt", kubectl_line(cluster, host, "get --raw=/readyz?verbose")))
     return items
@@ -67,11 +63,7 @@ def list_host_items(cluster: Cluster, host: str, since: str) -> list[Item]:
 
 def list_units(cluster: Cluster, groups: Iterable[str]) -> list[str]:
     """Return the units of a host of these groups."""
-    member_of = {"all", *groups}
-    units = [unit for group, names in UNITS.items() if group in member_of for unit in names]
-    if cluster.any_variables.kube_vip_address and "kube_control_plane" in member_of:
-        units.append("keepalived")
-    return units
+    return list_host_units(groups, partial(getattr, cluster.any_variables))
 
 
 def list_cluster_items(cluster: Cluster, host: str) -> list[Item]:
@@ -110,8 +102,9 @@ def _list_systemd_items(units: list[str], since: str) -> Iterator[Item]:
 
 def _list_system_items(root: str) -> Iterator[Item]:
     folder = shlex.quote(root)
+    runtime = find_runtime()
     programs = (
-        "for program in etcd haproxy keepalived containerd runc kubectl python3; do "
+        f"for program in etcd haproxy keepalived {' '.join(runtime.programs)} kubectl python3; do "
         'path=$(command -v $program) || continue; echo "== $path"; case $program in '
         "haproxy) $path -v;; kubectl) $path version --client;; *) $path --version;; esac; done; "
         f"ls -l {folder} {folder}/current/bin; {folder}/current/bin/kubelet --version"
@@ -120,10 +113,7 @@ def _list_system_items(root: str) -> Iterator[Item]:
     yield Item("resources.txt", "uptime; nproc; free -m; df -h; df -i; cat /proc/pressure/* 2>/dev/null")
     yield Item("clock.txt", "date -u +%Y-%m-%dT%H:%M:%S.%NZ; timedatectl show 2>/dev/null || true")
     yield Item("processes.txt", "ps -eo pid,ppid,user,stat,start,time,rss,args --sort=-rss")
-    yield Item(
-        "containers.txt",
-        "ctr -n k8s.io containers list; ctr -n k8s.io tasks list; ctr -n k8s.io images list -q",
-    )
+    yield Item("containers.txt", runtime.listing)
     yield Item(
         "file-modes.txt",
         "find /etc/kubernetes /etc/etcd /var/lib/kubelet -maxdepth 3 -printf '%m %u:%g %s %p\\n' 2>/dev/null",
@@ -146,8 +136,10 @@ def _list_network_items() -> Iterator[Item]:
 
 
 def _list_config_items(cluster: Cluster, host: str) -> Iterator[Item]:
-    scheduler = f"{cluster.variables[host].kube_config_dir}/scheduler-config.yaml"
-    for path in (*_CONFIGS, scheduler):
+    """Yield configuration files. Kubeconfigs, keys and the encryption configuration stay on the hosts."""
+    lookup = partial(getattr, cluster.variables[host])
+    for text in (text for row in list_rows() for text in row.diagnosed):
+        path = render_text(text, lookup)
         yield Item(f"config{path}", f"[ ! -e {path} ] || cat {path}")
 
 
@@ -159,4 +151,10 @@ def _list_etcd_items(cluster: Cluster, host: str) -> Iterator[Item]:
         ("alarms", "alarm list"),
     ):
         yield Item(f"etcd/{name}.txt", etcdctl_line(cluster, host, words))
-    yield Item("etcd/metrics.txt", f"python3 -c {shlex.quote(_READ_METRICS)}")
+
+
+def _list_endpoint_items(groups: Iterable[str]) -> Iterator[Item]:
+    for component in list_host_components(groups):
+        for url in component.endpoints:
+            path = f"{component.name}/{url.rpartition('/')[2]}.txt"
+            yield Item(path, f"python3 -c {shlex.quote(_READ_URL.format(url=url))}")

@@ -13,19 +13,16 @@ import shlex
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from kprov.contract.components.table import list_components
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import Cluster
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.etcd.status import read_members
 from kprov.operations.remote import etcdctl_line, kubectl_line, run_command, try_command
 
 T = TypeVar("T")
 
-CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-#: Components of nodes that watch the API: they know revisions that the restored cluster does not have.
-WATCHERS = ("kubelet", "kube-proxy", "cluster-dns", "pod-network", "local-path-provisioner")
-_UNITS = {"etcd": ("etcd",), "kube_control_plane": CONTROL_PLANE, "kube_node": ("kubelet", "kube-proxy")}
 #: Bytes that must be free on a member's disk beside two copies of the snapshot.
 _RESERVE = 64 << 20
 
@@ -60,6 +57,14 @@ class MemberState:
     kept: bool
 
 
+def _list_units(restore: Literal["stop", "restart"]) -> list[str]:
+    """Return the units that a restore stops before, and those that it restarts afterwards.
+
+    The latter watch the API: they know revisions that the restored cluster does not have.
+    """
+    return [component.name for component in list_components() if component.restore == restore]
+
+
 def on_all(hosts: Iterable[str], work: Callable[[str], T]) -> list[T]:
     """Call `work` for all hosts at the same time; return the results in the hosts' order."""
     hosts = list(hosts)
@@ -71,14 +76,17 @@ def find_missing_hosts(cluster: Cluster) -> list[str]:
     """Return the reachable hosts that lack a component of their groups."""
 
     def is_missing(host: str) -> bool:
-        groups = cluster.engine.inventory.group_names(host)
-        units = [unit for group in groups for unit in _UNITS.get(group, ())]
-        paths = [f"/etc/systemd/system/{unit}.service" for unit in units]
+        groups = frozenset(cluster.engine.inventory.group_names(host))
+        paths = [
+            component.own_file
+            for component in list_components()
+            if component.health_gate and component.belongs_to(groups)
+        ]
         line = " && ".join(f"test -e {path}" for path in paths)
         return try_command(cluster, host, line).code != 0
 
     reachable = cluster.engine.unreachable_hosts
-    hosts = [host for host in cluster.members(*_UNITS) if host not in reachable]
+    hosts = [host for host in cluster.members(*GROUPS) if host not in reachable]
     return [host for host, missing in zip(hosts, on_all(hosts, is_missing), strict=True) if missing]
 
 
@@ -103,7 +111,7 @@ def check_space(cluster: Cluster, host: str, size: int) -> None:
 
 def stop_control_plane(cluster: Cluster, hosts: Iterable[str]) -> None:
     """Stop API servers, controller managers and schedulers at the same time."""
-    units = " ".join(reversed(CONTROL_PLANE))
+    units = " ".join(reversed(_list_units("stop")))
     line = f"for unit in {units}; do ! systemctl cat $unit >/dev/null 2>&1 || systemctl stop $unit; done"
     on_all(hosts, lambda host: run_command(cluster, host, line))
 
@@ -143,7 +151,7 @@ def find_etcd_problems(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
 
 def start_control_plane(cluster: Cluster, hosts: Iterable[str]) -> None:
     """Start API servers, controller managers and schedulers on all hosts."""
-    line = f"systemctl start --no-block {' '.join(CONTROL_PLANE)}"
+    line = f"systemctl start --no-block {' '.join(_list_units('stop'))}"
     on_all(hosts, lambda host: run_command(cluster, host, line))
 
 
@@ -161,7 +169,7 @@ def find_api_problems(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
 def restart_watchers(cluster: Cluster, hosts: Iterable[str]) -> None:
     """Restart the components of nodes that run."""
     line = (
-        f"for unit in {' '.join(WATCHERS)}; do "
+        f"for unit in {' '.join(_list_units('restart'))}; do "
         "! systemctl is-active --quiet $unit || systemctl restart $unit || exit; done"
     )
     on_all(hosts, lambda host: run_command(cluster, host, line))

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from functools import partial
 
+from kprov.contract.components.model import render_text
+from kprov.contract.components.table import list_group_components
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import list_cluster_hosts
 from kprov.operations.phases import OperationContext
@@ -17,28 +20,8 @@ from kprov.operations.remote import run_command
 
 #: Seconds for a host to become healthy after a restart.
 HEALTHY_SECONDS = 300.0
-#: (unit, its files) by group, in the order of restarts. CERTS and CONFIG are replaced.
-_UNITS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "etcd": (("etcd", ("/etc/etcd/pki/ca.crt", "/etc/etcd/pki/server.crt", "/etc/etcd/pki/peer.crt")),),
-    "kube_control_plane": (
-        (
-            "kube-apiserver",
-            (
-                "CERTS/etcd/ca.crt", "CERTS/ca.crt", "CERTS/front-proxy-ca.crt", "CERTS/apiserver.crt",
-                "CERTS/apiserver-etcd-client.crt", "CERTS/sa.pub", "CERTS/sa.key",
-                "CONFIG/encryption-config.yaml",
-            ),
-        ),
-        (
-            "kube-controller-manager",
-            ("CERTS/ca.crt", "CERTS/ca.key", "CERTS/controller-manager.crt", "CERTS/sa.key"),
-        ),
-        ("kube-scheduler", ("CERTS/ca.crt", "CERTS/scheduler.crt")),
-    ),
-    "kube_node": (
-        ("kubelet", ("CERTS/node-ca.crt", "CERTS/kubelet-client.crt", "/var/lib/kubelet/pki/kubelet.crt")),
-    ),
-}  # fmt: skip
+#: The groups in the order of restarts: a client after its servers.
+_GROUPS = ("etcd", "kube_control_plane", "kube_node")
 #: Prints the units that are older than one of their files. A file of the same second counts as newer.
 _FIND = """find_stale() {
   unit=$1; shift
@@ -52,14 +35,12 @@ _FIND = """find_stale() {
 
 def find_stale_units(context: OperationContext, group: str, host: str) -> list[str]:
     """Return the units of a group's components on a host that run with files from before a change."""
-    variables = context.cluster.variables[host]
+    lookup = partial(getattr, context.cluster.variables[host])
     lines = [_FIND]
-    for unit, files in _UNITS[group]:
-        paths = [
-            path.replace("CERTS", variables.kube_cert_dir).replace("CONFIG", variables.kube_config_dir)
-            for path in files
-        ]
-        lines.append(f"find_stale {unit} {shlex.join(paths)}\n")
+    for component in sorted(list_group_components(group), key=lambda component: component.start_order):
+        if component.read_at_start:
+            paths = [render_text(path, lookup) for path in component.read_at_start]
+            lines.append(f"find_stale {component.name} {shlex.join(paths)}\n")
     return run_command(context.cluster, host, "".join(lines)).split()
 
 
@@ -68,7 +49,7 @@ def list_stale_units(context: OperationContext, hosts: Iterable[str]) -> list[st
     wanted = set(hosts)
     return [
         f"restart {unit} on {host}"
-        for group in _UNITS
+        for group in _GROUPS
         for host in _list_members(context, group)
         if host in wanted
         for unit in find_stale_units(context, group, host)
@@ -77,7 +58,7 @@ def list_stale_units(context: OperationContext, hosts: Iterable[str]) -> list[st
 
 def restart_stale_units(context: OperationContext) -> None:
     """Restart them, one host after the other; each is healthy before the next one. Raises KprovError."""
-    for group in _UNITS:
+    for group in _GROUPS:
         for host in _list_members(context, group):
             units = find_stale_units(context, group, host)
             if not units:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from kprov.contract.components.table import find_runtime
 from kprov.operations.bundle_pins import keep_bundles
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.phases import OperationContext, Phase
@@ -24,7 +25,7 @@ def list_tags(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
     if groups & {"kube_control_plane", "etcd"}:
         tags.append("kube_apiserver")
     if variables.http_proxy or variables.https_proxy:
-        tags.append("containerd")
+        tags.append(find_runtime().role)
     return tags
 
 

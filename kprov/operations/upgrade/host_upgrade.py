@@ -10,7 +10,7 @@ import yaml
 from kprov.content.locations import CONTENT, PLAYBOOKS
 from kprov.errors import KprovError
 from kprov.operations.health import find_problems, wait_for
-from kprov.operations.host_versions import PROGRAMS, HostVersions, read_versions
+from kprov.operations.host_versions import HostVersions, list_programs, read_versions
 from kprov.operations.phases import OperationContext
 from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.upgrade.cordon import uncordon
@@ -66,7 +66,7 @@ class BatchUpgrade:
             lines.append(f"{host}: restart {', '.join(others)} with {target.metadata.title} {target.digest}")
         lines += [
             f"{host}: {program} {old} -> {new}"
-            for program in PROGRAMS
+            for program in list_programs()
             if (old := found.programs.get(program, _PACKAGE)) != (new := self._find_wanted(host, program))
         ]
         lines += [f"{host}: package {name} {old} -> {new}" for name, old, new in found.packages]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kprov.contract.components.table import find_runtime
 from kprov.preflight.components import CONTROL_PLANE, ETCD, NODE
 from kprov.preflight.fleet import PreflightHost
 from kprov.preflight.model import Problem, Severity, for_each_host
 
-CONTAINERD, KUBELET = "/var/lib/containerd", "/var/lib/kubelet"
+KUBELET = "/var/lib/kubelet"
 
 
 @for_each_host
@@ -60,7 +61,9 @@ def list_folders(host: PreflightHost) -> list[tuple[str, int, str]]:
     if ETCD in host.groups:
         folders.append((variables.etcd_data_dir, variables.preflight_etcd_disk_mb, "preflight_etcd_disk_mb"))
     if NODE in host.groups:
-        folders.append((CONTAINERD, variables.preflight_containerd_disk_mb, "preflight_containerd_disk_mb"))
+        folders.append(
+            (find_runtime().data_dir, variables.preflight_containerd_disk_mb, "preflight_containerd_disk_mb")
+        )
         folders.append((KUBELET, variables.preflight_kubelet_disk_mb, "preflight_kubelet_disk_mb"))
     return folders
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from testinfra.host import Host
 
+from kprov.contract.components.table import list_components
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
 
@@ -23,11 +24,10 @@ def check_ports(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
 
 def expected_ports(me: VerifyHost, cluster: Cluster) -> dict[str, int]:
     """Return the names and TCP ports of the components in this host's groups."""
-    ports = {"load balancer": cluster.loadbalancer_port}
-    if "etcd" in me.groups:
-        ports |= {"etcd client": 2379, "etcd peer": 2380}
-    if "kube_control_plane" in me.groups:
-        ports |= {"API server": cluster.apiserver_port, "controller manager": 10257, "scheduler": 10259}
-    if "kube_node" in me.groups:
-        ports |= {"kubelet": 10250, "cluster DNS": 53}
-    return ports
+    return {
+        port.title: port.number(cluster.lookup)
+        for component in list_components()
+        if component.is_on(me.groups, cluster.lookup)
+        for port in component.ports
+        if port.title and "tcp" in port.protocols
+    }

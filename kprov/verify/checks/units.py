@@ -6,21 +6,9 @@ from collections.abc import Iterator
 
 from testinfra.host import Host
 
+from kprov.contract.components.table import list_host_units
 from kprov.verify.model import STARTUP_SECONDS, Cluster, Finding, VerifyHost
 
-UNITS: dict[str, tuple[str, ...]] = {
-    "all": ("haproxy",),
-    "etcd": ("etcd",),
-    "kube_control_plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
-    "kube_node": (
-        "containerd",
-        "pod-network",
-        "kubelet",
-        "kube-proxy",
-        "cluster-dns",
-        "local-path-provisioner",
-    ),
-}
 PROPERTIES = (
     "Id",
     "LoadState",
@@ -49,10 +37,7 @@ def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
 
 def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
     """Return the units of this host's groups."""
-    units = [unit for group, names in UNITS.items() if group == "all" or group in me.groups for unit in names]
-    if cluster.vip and "kube_control_plane" in me.groups:
-        units.append("keepalived")
-    return units
+    return list_host_units(me.groups, cluster.lookup)
 
 
 def judge_unit(

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from testinfra.host import Host
 
+from kprov.contract.components.table import (
+    RUNTIME_GROUP,
+    find_runtime,
+    list_components,
+    list_programs,
+)
 from kprov.verify.model import Cluster, Finding, VerifyHost
-
-PACKAGES: dict[str, tuple[str, ...]] = {"etcd": ("etcd-server",), "kube_node": ("containerd", "runc")}
-#: The archive that a host may have instead of a package.
-_ARCHIVES = {"etcd-server": "etcd", "containerd": "containerd", "runc": "runc"}
-COMPONENTS = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"
 
 
 def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """Yield a finding for each package or archive, and one for the bundle that the components run from."""
     del cluster
-    packages = [name for group, names in PACKAGES.items() if group in me.groups for name in names]
-    for name in packages:
-        archive = host.run(f"readlink /opt/kprov/archives/{_ARCHIVES[name]}").stdout.strip()
+    for name, archive_name in _list_packages(me):
+        archive = host.run(f"readlink /opt/kprov/archives/{archive_name}").stdout.strip()
         if archive:
             yield Finding(
                 name, ok=True, detail=f"{archive.partition('-')[2].rpartition('-')[0]} from an archive"
@@ -32,10 +32,8 @@ def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Fin
     if not current:
         yield Finding("bundle", ok=False, detail="/opt/kprov/current is missing")
         return
-    running = host.run(
-        "systemctl show --property=Environment kube-apiserver kube-controller-manager kube-scheduler "
-        "kubelet kube-proxy cluster-dns pod-network local-path-provisioner"
-    ).stdout
+    units = " ".join(component.name for component in list_programs())
+    running = host.run(f"systemctl show --property=Environment {units}").stdout
     others = {
         word.partition("=")[2]
         for line in running.splitlines()
@@ -44,3 +42,15 @@ def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Fin
     } - {current}
     ok = not others
     yield Finding("bundle", ok=ok, detail=current if ok else f"{current}, but units have {', '.join(others)}")
+
+
+def _list_packages(me: VerifyHost) -> list[tuple[str, str]]:
+    """Return the packages of this host's groups, and the archives that it may have instead."""
+    packages = [
+        (component.package.name, component.package.archive)
+        for component in list_components()
+        if component.package is not None and component.belongs_to(me.groups)
+    ]
+    if RUNTIME_GROUP in me.groups:
+        packages += [(name, name) for name in find_runtime().packages]
+    return packages

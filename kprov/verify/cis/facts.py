@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+from kprov.contract.components.table import list_components
 
 #: Runs on the host with python3. It prints flags of the running processes, owners and modes of files, and the
 #: texts of configuration files. Of the encryption configuration it prints the names of the providers only.
@@ -101,7 +101,8 @@ def read_facts(
 ) -> HostFacts:
     """Run the script. `run` gets the script's input and returns its output. Raises HostError."""
     encryption = f"{paths.config_dir}/encryption-config.yaml"
-    answer = json.loads(run(json.dumps([patterns, list_texts(paths), COMPONENTS, encryption])))
+    components = [component.name for component in list_components() if component.benchmark]
+    answer = json.loads(run(json.dumps([patterns, list_texts(paths), components, encryption])))
     return HostFacts(
         name,
         groups,

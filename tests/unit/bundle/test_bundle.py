@@ -14,7 +14,7 @@ import pytest
 
 from kprov.bundle import archive, bytecode, images, libraries, sources, store
 from kprov.bundle.build import build_bundle, list_bundles
-from kprov.bundle.components import COMPONENTS, render_launcher
+from kprov.bundle.components import list_programs, render_launcher
 from kprov.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,14 +24,14 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 def test_there_is_a_launcher_for_every_component_and_for_nothing_else() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["name"] == "Component layers")
-    assert sorted(COMPONENTS.values()) == sorted(layers[0].split(" | "))
-    for folder in COMPONENTS.values():
+    assert sorted(list_programs().values()) == sorted(layers[0].split(" | "))
+    for folder in list_programs().values():
         assert (ROOT / "kprov/kube" / folder / "__init__.py").is_file()
 
 
 def test_units_start_only_programs_of_the_bundle() -> None:
     units = "".join(path.read_text() for path in (ROOT / "templates").glob("*.service.j2"))
-    for name in COMPONENTS:
+    for name in list_programs():
         assert f"ExecStart={{{{ bin_dir }}}}/{name} " in units
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kprov.bundle.metadata import Metadata, render_metadata
 from kprov.operations import host_versions
-from kprov.operations.host_versions import PROGRAMS, HostVersions, parse_versions
+from kprov.operations.host_versions import HostVersions, list_programs, parse_versions
 from kprov.operations.upgrade.bundle_rollback import find_obstacle
 
 NEW = Metadata("v1.36.0+kprov", "0123456789abcdef", "clean", "", 2, (1, 2))
@@ -20,7 +20,7 @@ NEW = Metadata("v1.36.0+kprov", "0123456789abcdef", "clean", "", 2, (1, 2))
 def run_script(root: Path) -> HostVersions:
     """Run what a host runs, with its bundles in this folder."""
     script = host_versions._SCRIPT.format(
-        root=shlex.quote(str(root)), config="/none", file="bundle.json", programs=" ".join(PROGRAMS)
+        root=shlex.quote(str(root)), config="/none", file="bundle.json", programs=" ".join(list_programs())
     )
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
     return parse_versions("node1", done.stdout)

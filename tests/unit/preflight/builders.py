@@ -74,7 +74,7 @@ def make_host(
     """A good host; `facts` replace some of each subject's."""
     known = make_facts(number)
     if installed:
-        known["software"] = {"own": list(components.FILES)}
+        known["software"] = {"own": list(components.list_own_files())}
     for subject, values in (facts or {}).items():
         known[subject] = values if isinstance(values, list) else {**known.get(subject, {}), **values}
     return PreflightHost(
