@@ -108,6 +108,7 @@ class Server:
     async def stop(self, seconds: float = 10.0) -> None:
         """Close the listening socket and wait until running requests end."""
         self._listener.stop_accepting()
+        await self._listener.finish_arrivals()
         self._draining = asyncio.get_running_loop().create_future()
         if self._inflight:
             await asyncio.wait((self._draining,), timeout=seconds)

@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._certificates: tuple[bytes, ...] | None = None
         #: Since when the server waits for a head, or for the rest of one.
         self._since = monotonic()
-        self._is_new = True
+        self.is_new = True
         #: Whether a part of the response to the current request is sent.
         self._is_responding = False
         self.transport: asyncio.Transport | None = None
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
         if not self._queue and not await self._wait_for_request():
             return False
         request = self._queue.popleft()
-        self._is_new = False
+        self.is_new = False
         if len(self._queue) == _MAX_PIPELINED - 1:
             self.pause_reading(False)
         if isinstance(request, HeadError):
@@ -235,8 +235,8 @@ class Connection(asyncio.Protocol):
         return await self._finish(request, response)
 
     async def _wait_for_request(self) -> bool:
-        """False: the listener is stopping."""
-        if self._listener.is_stopping:
+        """False: the listener is stopping, and has answered a request of this connection."""
+        if self._listener.is_stopping and not self.is_new:
             return False
         self._since = monotonic()
         waiter = self._waiter = self._loop.create_future()
@@ -397,7 +397,7 @@ class Connection(asyncio.Protocol):
         """Whether the server has waited too long for a request. now: of time.monotonic."""
         if self._waiter is None or self._waiter.done():
             return False
-        return now - self._since > (head_seconds if self._parser.in_head or self._is_new else idle_seconds)
+        return now - self._since > (head_seconds if self._parser.in_head or self.is_new else idle_seconds)
 
     async def wait_closed(self) -> None:
         """Wait for the task that serves the connection."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from time import gmtime, monotonic, strftime, time
@@ -20,6 +22,10 @@ Handler = Callable[[Any], Awaitable[BaseResponse]]
 _HEAD_SECONDS: Final = 32.0
 _IDLE_SECONDS: Final = 180.0
 _SWEEP_SECONDS: Final = 5.0
+#: What a stopping listener leaves to clients that have just connected: for their handshakes, and then at most
+#: for their first requests. Go's net/http leaves 5 s for a first request.
+_HANDSHAKE_SECONDS: Final = 0.5
+_FIRST_REQUEST_SECONDS: Final = 1.5
 
 
 class Listener:
@@ -42,6 +48,8 @@ class Listener:
         self.head_seconds = head_seconds
         self._idle_seconds = idle_seconds
         self._server: asyncio.Server | None = None
+        self._context: ssl.SSLContext | None = None
+        self._arrivals: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._date = ""
         self._date_second = 0
@@ -57,6 +65,7 @@ class Listener:
     ) -> None:
         """Listen. Port 0 picks a free port. OSError: the port is in use."""
         loop = asyncio.get_running_loop()
+        self._context = context
         self._server = await loop.create_server(
             lambda: Connection(self),
             address,
@@ -70,10 +79,35 @@ class Listener:
         self._schedule_sweep()
 
     def stop_accepting(self) -> None:
-        """Accept no more connections, close idle ones now, and each other one after its next response."""
+        """Accept no more connections, close idle ones now, and each other one after its next response.
+
+        A connection that has sent no request yet is left open: its first request may be on its way.
+        """
         self.is_stopping = True
         if self._server is not None:
-            self._server.close()
+            self._close_server(self._server)
+            self._server = None
+        for connection in list(self.connections):
+            if connection.is_idle and not connection.is_new and connection.transport is not None:
+                connection.transport.close()
+
+    async def finish_arrivals(self) -> None:
+        """Leave clients that have just connected the time for a first request; close the others."""
+        if self._arrivals:
+            await asyncio.wait(self._arrivals, timeout=_HANDSHAKE_SECONDS)
+        if self._context is not None:
+            # Connections are not known before their handshakes end.
+            await asyncio.sleep(_HANDSHAKE_SECONDS)
+        loop = asyncio.get_running_loop()
+        waiting = [
+            loop.create_task(connection.wait_closed())
+            for connection in self.connections
+            if connection.is_idle
+        ]
+        if waiting:
+            _, pending = await asyncio.wait(waiting, timeout=_FIRST_REQUEST_SECONDS)
+            for task in pending:
+                task.cancel()
         for connection in list(self.connections):
             if connection.is_idle and connection.transport is not None:
                 connection.transport.close()
@@ -83,6 +117,7 @@ class Listener:
         self.stop_accepting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                await self.finish_arrivals()
                 await asyncio.gather(*(each.wait_closed() for each in list(self.connections)))
         await self.close()
 
@@ -91,10 +126,40 @@ class Listener:
         self.stop_accepting()
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
+        for task in list(self._arrivals):
+            task.cancel()
         left = list(self.connections)
         for connection in left:
             connection.abort()
         await asyncio.gather(*(each.wait_closed() for each in left))
+
+    def _close_server(self, server: asyncio.Server) -> None:
+        """Close the listening sockets, and serve the connections that the kernel has accepted for them.
+
+        Closing alone would reset these: a load balancer cannot try another server for a client that it has
+        connected.
+        """
+        copies = [socket.socket(fileno=os.dup(listening.fileno())) for listening in server.sockets]
+        server.close()
+        for copy in copies:
+            with copy, contextlib.suppress(OSError):
+                copy.setblocking(False)
+                while True:
+                    arrived, _ = copy.accept()
+                    arrived.setblocking(False)
+                    task = asyncio.get_running_loop().create_task(self._connect(arrived))
+                    self._arrivals.add(task)
+                    task.add_done_callback(self._arrivals.discard)
+
+    async def _connect(self, arrived: socket.socket) -> None:
+        """Serve a connection that was accepted here."""
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self),
+                arrived,
+                ssl=self._context,
+                ssl_handshake_timeout=self.head_seconds if self._context is not None else None,
+            )
 
     def date_line(self) -> str:
         """The Date header line of this second."""
