@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kprov.errors import NoPythonError, PreflightError, UnreachableError
 from kprov.playbook.model.plays import Task
 from kprov.playbook.variables.reserved_names import can_be_bare, is_reserved
 
@@ -27,10 +28,13 @@ class HostFacts:
         #: Whether the host was in a play that gathers facts. Later plays see the facts too, even if they
         #: gather none.
         self.allowed = False
+        #: Whether other hosts could not have its facts. They ask no more until the host sends some.
+        self.out_of_reach = False
         self.lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
         """Add facts by the names of their variables."""
+        self.out_of_reach = False
         for name, value in facts.items():
             bare = name.removeprefix("ansible_")
             self.known[bare] = value
@@ -45,6 +49,7 @@ class HostFacts:
         self.bare.clear()
         self.requested.clear()
         self.complete = False
+        self.out_of_reach = False
 
 
 class FactStore:
@@ -58,15 +63,28 @@ class FactStore:
         """Return the facts of a host."""
         return self._hosts.setdefault(host, HostFacts())
 
-    def gather_missing(self, host: str, name: str | None) -> None:
-        """Gather a fact (None: all facts) of a host if it is missing."""
+    def gather_missing(self, host: str, name: str | None, *, for_others: bool = False) -> None:
+        """Gather a fact (None: all facts) of a host if it is missing.
+
+        `for_others`: a template of another host looks at it. If the host cannot be reached then, the fact
+        stays missing: it must not set the other host aside. Otherwise raises UnreachableError,
+        PreflightError, NoPythonError.
+        """
         facts, gather = self.host_facts(host), self.gather
         if facts.complete or gather is None or (name is not None and name in facts.known):
             return
         with facts.lock:
             if facts.complete or (name is not None and (name in facts.known or name in facts.requested)):
                 return
-            gathered = gather(host, frozenset() if name is None else frozenset((name,)))
+            if for_others and facts.out_of_reach:
+                return
+            try:
+                gathered = gather(host, frozenset() if name is None else frozenset((name,)))
+            except (UnreachableError, PreflightError, NoPythonError):
+                if not for_others:
+                    raise
+                facts.out_of_reach = True
+                return
             facts.add(name_facts(None, gathered))
             if name is None:
                 facts.complete = True
@@ -75,15 +93,15 @@ class FactStore:
 
 
 class AnsibleFacts(Mapping[str, Any]):
-    """`ansible_facts` of a host: names without the prefix."""
+    """`ansible_facts` of a host: names without the prefix. `for_others`: in the `hostvars` of any host."""
 
-    def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
-        self._store, self._host, self._gathering = store, host, gathering
+    def __init__(self, store: FactStore, host: str, *, gathering: bool, for_others: bool = False) -> None:
+        self._store, self._host, self._gathering, self._for_others = store, host, gathering, for_others
         self._facts = store.host_facts(host)
 
     def _gather_missing(self, name: str | None) -> None:
         if self._gathering:
-            self._store.gather_missing(self._host, name)
+            self._store.gather_missing(self._host, name, for_others=self._for_others)
 
     def __contains__(self, name: object) -> bool:
         if name not in self._facts.known and isinstance(name, str):
@@ -107,8 +125,8 @@ class AnsibleFacts(Mapping[str, Any]):
 class FactVariables(Mapping[str, Any]):
     """Facts as variables: `ansible_facts`, and each as the module named it: `ansible_NAME` or `NAME`."""
 
-    def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
-        self._facts = AnsibleFacts(store, host, gathering=gathering)
+    def __init__(self, store: FactStore, host: str, *, gathering: bool, for_others: bool = False) -> None:
+        self._facts = AnsibleFacts(store, host, gathering=gathering, for_others=for_others)
         self._host_facts = store.host_facts(host)
 
     def __contains__(self, name: object) -> bool:

@@ -170,7 +170,7 @@ class Variables:
             Layer(self.options.extra_vars),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
-            Layer(FactVariables(self.facts, host, gathering=True), raw=True),
+            Layer(FactVariables(self.facts, host, gathering=True, for_others=True), raw=True),
             Layer(self.inventory_variables(host)),
         ]
 

@@ -307,3 +307,16 @@ def test_a_condition_on_a_text_that_backtracks_fails_its_host_alone(
     tasks = "    - ping:\n      register: r\n      changed_when: r.ping is match('(a+)+$')\n"
     bench.play(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
     assert (bench.outcomes("a")["ping"], bench.outcomes("b")["ping"]) == ("failed", "ok")
+
+
+@pytest.mark.parametrize("use", ["ansible_kernel", "ansible_facts", "ansible_facts.kernel"])
+def test_a_host_that_breaks_when_others_look_at_its_facts_fails_alone(
+    bench: Any, host: HostileHost, use: str
+) -> None:
+    """Facts are gathered when a template uses them, which may be one of another host."""
+    host.change_frames("def edit(module, header):\n    return b'x' * 99 if module == 'setup' else header\n")
+    show = f"{{{{ hostvars.a.{use} | default('none', true) | string }}}}"
+    text = "- hosts: a\n  tasks:\n    - ping:\n- hosts: b\n  gather_facts: false\n  tasks:\n"
+    bench.play(f'{text}    - debug: {{msg: "x={show}"}}\n    - debug: {{msg: "y={show}"}}\n    - ping:\n')
+    assert {outcome for _, name, outcome in bench.recorder.seen if name == "b"} == {"ok"}
+    assert "x=none" in bench.recorder.shown or "x={}" in bench.recorder.shown
