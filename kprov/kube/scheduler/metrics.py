@@ -20,7 +20,7 @@ from kprov.kube.component_base.prometheus import (
 
 
 def _double(first: float, count: int, factor: float = 2.0) -> list[float]:
-    """Bounds of buckets that grow by a factor."""
+    """Return the bounds of buckets that grow by a factor."""
     return [first * factor**number for number in range(count)]
 
 
@@ -138,7 +138,7 @@ REGISTRY.register(_COLLECTOR)
 
 
 def record_evaluation(plugin: str, point: str, profile: str) -> None:
-    """A plugin runs for a pod. A filter or score counts once for all nodes."""
+    """Count a run of a plugin for a pod. A filter or score counts once for all nodes."""
     key = (plugin, point, profile)
     evaluations = _COLLECTOR.evaluations
     evaluations[key] = evaluations.get(key, 0) + 1
@@ -159,7 +159,7 @@ def _get_attempt(result: str, profile: str) -> tuple[Counter, Histogram]:
 
 
 def record_attempt(result: str, profile: str, seconds: float) -> None:
-    """result: scheduled, unschedulable or error."""
+    """Record an attempt. ``result``: scheduled, unschedulable or error."""
     attempts, duration = _get_attempt(result, profile)
     attempts.inc()
     duration.observe(seconds)
@@ -175,7 +175,11 @@ def _get_sli(attempts: str) -> Histogram:
 
 
 def record_scheduled_pod(attempts: int, seconds: float, *, flushed: bool) -> None:
-    """seconds: since the pod came into the queue. flushed: whether no event brought it back."""
+    """Record a scheduled pod.
+
+    ``seconds``: since the pod came into the queue. ``flushed``: whether its last attempt came without an
+    event.
+    """
     _TRIES.observe(attempts)
     _get_sli("15+" if attempts >= 15 else str(attempts)).observe(seconds)
     if flushed:
@@ -196,7 +200,7 @@ def _get_incoming(queue: str, event: str) -> Counter:
 
 
 def record_incoming(queue: str, event: str) -> None:
-    """queue: active, backoff or unschedulable."""
+    """Count a pod that enters a queue: active, backoff or unschedulable."""
     _get_incoming(queue, event).inc()
 
 
@@ -246,7 +250,7 @@ def publish_sizes(
     count_in_flight: Callable[[], Mapping[str, int]],
     count_bindings: Callable[[], int],
 ) -> None:
-    """Gauges that are computed when they are read. sizes: of the cache, by type."""
+    """Publish gauges that are computed when they are read. ``sizes``: of the cache, by type."""
     _COLLECTOR.count_in_flight = count_in_flight
     _TASKS.labels("binding").set_function(count_bindings)
     for queue in ("active", "backoff", "unschedulable", "gated"):

@@ -45,7 +45,7 @@ class Options:
 
 
 def parse(argv: list[str] | None = None) -> Options:
-    """Options from the command line; a configuration file's values replace the flags', as upstream's do."""
+    """Parse the command line. The configuration file's values replace the flags', as upstream's do."""
     flags = FlagSet("kube-scheduler", "assigns pods to nodes")
     flags.string("config", "", "KubeSchedulerConfiguration file")
     flags.string("kubeconfig", "", "file with the API server's address and this program's credentials")

@@ -9,19 +9,19 @@ from kprov.kube.scheduler.plugins.registry import FACTORIES, PluginResources
 
 
 def build_profile(configuration: document.Profile, resources: PluginResources) -> Profile:
-    """Each plugin exists once, at whatever points it runs."""
+    """Build the profile. Each plugin is created once, whatever the number of its extension points."""
     made: dict[str, Plugin] = {}
 
     def list_weighted(point: str) -> list[tuple[Plugin, int]]:
-        found = []
+        weighted = []
         for enabled in expand_point(configuration.plugins, point):
             name = enabled.name
             if name in BUILT_IN:
                 continue
             if name not in made:
                 made[name] = FACTORIES[name](resources, configuration)
-            found.append((made[name], enabled.weight))
-        return found
+            weighted.append((made[name], enabled.weight))
+        return weighted
 
     def list_plugins(point: str) -> list[Plugin]:
         return [plugin for plugin, _ in list_weighted(point)]

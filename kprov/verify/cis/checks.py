@@ -52,12 +52,12 @@ def flag(component: str, name: str, accept: Callable[[str | None], bool], reason
 
 
 def every(*checks: Check) -> Check:
-    """All must pass; the evidence is that of all."""
+    """Return a check that passes if all of these do. Its evidence is that of the failed ones, or of all."""
 
     def check(facts: HostFacts) -> Judgement:
-        found = [each(facts) for each in checks]
-        failed = [judgement for judgement in found if judgement.result == FAIL]
-        evidence = ", ".join(judgement.evidence for judgement in failed or found)
+        judgements = [check_part(facts) for check_part in checks]
+        failed = [judgement for judgement in judgements if judgement.result == FAIL]
+        evidence = ", ".join(judgement.evidence for judgement in failed or judgements)
         return judge(evidence, ok=not failed, reason="; ".join(filter(None, (f.reason for f in failed))))
 
     return check

@@ -96,7 +96,7 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
 
 
 def _split_namespace(parts: list[str]) -> tuple[str, bool, list[str]]:
-    """The namespace, whether the path goes on below it, and the parts from the resource on."""
+    """Return (namespace, whether the resource is within it, parts of the path from the resource on)."""
     if parts[0] != "namespaces" or len(parts) == 1:
         return "", False, parts
     if len(parts) > 2 and parts[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:

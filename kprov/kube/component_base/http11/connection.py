@@ -146,21 +146,21 @@ class Connection(asyncio.Protocol):
     # callbacks of the parser
 
     def on_request(self, request: Request) -> None:
-        """A head has come. Its body follows."""
+        """Queue a request whose head is complete. Its body follows."""
         self._enqueue(request)
 
     def on_bad_request(self, error: HeadError) -> None:
-        """What came is not a request. The refusal is sent after the responses to the requests before it."""
+        """Queue the answer to data that is no request. It is sent after the responses to earlier requests."""
         self._enqueue(error)
 
     def start_tunnel(self, data: bytes) -> None:
-        """What follows the last request is not HTTP. data: the first of it."""
+        """Start a tunnel for the other protocol that follows the last request. ``data``: its first bytes."""
         self._tunnel = Tunnel(self)
         if data:
             self._tunnel.feed(data)
 
     def send_continue(self) -> None:
-        """The handler reads a body whose client expects 100-continue."""
+        """Send 100 Continue: the handler reads a body whose client waits for it."""
         if self.transport is not None:
             self.transport.write(_CONTINUE)
 

@@ -34,7 +34,7 @@ class Sizes(NamedTuple):
 
 
 def measure(values: Mapping[str, Any]) -> Sizes:
-    """Walk through all values once."""
+    """Measure all values in a single walk."""
     items = characters = 0
     waiting: list[Any] = list(values.values())
     while waiting:
@@ -54,7 +54,7 @@ class Estimate:
     """What an expression may make of its variables."""
 
     def __init__(self, text: str, checked: bytes) -> None:
-        """checked: the library's encoding of the expression, which names the functions."""
+        """Read the functions of an expression. ``checked``: the library's encoding of it after the check."""
         self._copies_lists = b"add_list" in checked
         self._joins = ".join(" in text
         self._splits = ".split(" in text
@@ -73,7 +73,7 @@ class Estimate:
         self.needs_sizes = self._copies_lists or self._joins or self._makes_strings
 
     def check(self, sizes: Sizes) -> None:
-        """Raises EvaluationError."""
+        """Check the bounds. Raise EvaluationError."""
         items = sizes.items
         if self._splits:
             # A string may split into its characters.

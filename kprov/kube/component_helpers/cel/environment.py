@@ -29,7 +29,11 @@ class Environment:
     """Variables and message types. Building one takes about a millisecond."""
 
     def __init__(self, variables: Mapping[str, str], messages: Mapping[str, Fields] | None = None) -> None:
-        """variables: the library's text of the type by name, such as "map<string, dyn>"."""
+        """Create an environment.
+
+        ``variables``: the type of each variable by name, as the library writes types, such as "map<string,
+        dyn>".
+        """
         # Loaded with the first expression: most clusters have none.
         from cel_expr_python import cel
 
@@ -45,16 +49,16 @@ class Environment:
         )
 
     def compile(self, expression: str) -> Program:
-        """Raises CompileError."""
+        """Compile an expression. Raise CompileError."""
         try:
             return Program(expression, self._env.compile(expression))
         except (RuntimeError, ValueError, TypeError) as error:
             raise CompileError(describe_compile_error(str(error))) from None
 
     def bind(self, values: Mapping[str, Any]) -> Bound:
-        """The values of all variables, for several evaluations. Objects must not change until then.
+        """Convert the values of all variables, for several evaluations. Raise EvaluationError.
 
-        Raises EvaluationError.
+        The objects must not change until the last evaluation.
         """
         try:
             return Bound(self._env.Activation(values), values)
@@ -90,9 +94,9 @@ class Program:
         self.result_type = _format_type(expression.return_type().name())
 
     def evaluate(self, bound: Bound) -> Any:
-        """The value as Python types; types of Kubernetes are messages. bound: see Environment.bind.
+        """Return the value as Python types; types of Kubernetes are messages. Raise EvaluationError.
 
-        Raises EvaluationError, also for an expression that may take too long.
+        An expression that may take too long is an error, too. ``bound``: see Environment.bind.
         """
         if self._estimate.needs_sizes:
             self._estimate.check(bound.measure())
@@ -106,7 +110,7 @@ class Program:
 
 
 def _format_type(name: str) -> str:
-    """The library's MAP<STRING, LIST<INT>> as map(string, list(int))."""
+    """Return the library's MAP<STRING, LIST<INT>> as map(string, list(int))."""
     return _SIMPLE_TYPE.sub(
         lambda match: "null_type" if match[0] == "NULL" else match[0].lower(),
         name.replace("<", "(").replace(">", ")"),
@@ -117,15 +121,15 @@ class _Functions(NamedTuple):
     """Kubernetes' functions, as NewEnv takes them."""
 
     extensions: list[Any]
-    #: Declares overloads that the interpreter does not tell apart, because all messages are one kind there.
+    #: Declares overloads that differ only in the types of messages, which the interpreter treats as equal.
     config: Any
-    #: By the first of such overloads, what handles all of them.
+    #: The function that handles all overloads of such a group, by the name of the first of them.
     implementations: dict[str, Callable[..., Any]]
 
 
 @cache
 def _build_functions() -> _Functions:
-    """The library's own extensions and Kubernetes' functions."""
+    """Build the library's own extensions and the functions of Kubernetes."""
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
@@ -150,7 +154,7 @@ def _build_functions() -> _Functions:
             joined.append(_describe_functions(group))
             implementations[first.overload] = _report_reason(_dispatch(group))
     functions = [cel.FunctionDecl(name, overloads) for name, overloads in single.items()]
-    # The last extension may add overloads to functions of the others.
+    # The last extension adds overloads to functions of the other extensions, which must come before it.
     return _Functions(
         [
             ext_optional.ExtOptional(),
@@ -164,23 +168,23 @@ def _build_functions() -> _Functions:
 
 
 def _group_overloads(declarations: Iterable[Declaration]) -> list[list[Declaration]]:
-    """By what the interpreter tells apart."""
+    """Group overloads that differ only in the types of messages, which the interpreter treats as equal."""
     groups: dict[tuple[Any, ...], list[Declaration]] = {}
-    for each in declarations:
-        kinds = tuple("message" if "." in kind else kind for kind in each.parameters)
-        groups.setdefault((each.name, each.is_member, kinds), []).append(each)
+    for declaration in declarations:
+        kinds = tuple("message" if "." in kind else kind for kind in declaration.parameters)
+        groups.setdefault((declaration.name, declaration.is_member, kinds), []).append(declaration)
     return list(groups.values())
 
 
 def _describe_functions(group: Sequence[Declaration]) -> str:
-    """The member functions of one name as YAML of the library's configuration."""
+    """Describe the member functions of one name as YAML of the library's configuration."""
     lines = [f'- name: "{group[0].name}"', "  overloads:"]
-    for each in group:
-        receiver, *others = each.parameters
+    for declaration in group:
+        receiver, *others = declaration.parameters
         lines += [
-            f'  - id: "{each.overload}"',
-            f'    signature: "{receiver}.{each.name}({", ".join(others)})"',
-            f'    return: "{each.result}"',
+            f'  - id: "{declaration.overload}"',
+            f'    signature: "{receiver}.{declaration.name}({", ".join(others)})"',
+            f'    return: "{declaration.result}"',
         ]
     return "\n".join(lines)
 
@@ -188,11 +192,14 @@ def _describe_functions(group: Sequence[Declaration]) -> str:
 def _dispatch(group: Sequence[Declaration]) -> Callable[..., Any]:
     """Call the overload for the messages among the arguments."""
     by_types = {
-        tuple(kind if "." in kind else "" for kind in each.parameters): each.implementation for each in group
+        tuple(kind if "." in kind else "" for kind in declaration.parameters): declaration.implementation
+        for declaration in group
     }
 
     def call(*arguments: Any) -> Any:
-        types = tuple(each.DESCRIPTOR.full_name if hasattr(each, "DESCRIPTOR") else "" for each in arguments)
+        types = tuple(
+            argument.DESCRIPTOR.full_name if hasattr(argument, "DESCRIPTOR") else "" for argument in arguments
+        )
         implementation = by_types.get(types)
         if implementation is None:
             raise ValueError("no such overload")
@@ -202,7 +209,7 @@ def _dispatch(group: Sequence[Declaration]) -> Callable[..., Any]:
 
 
 def _report_reason(implementation: Callable[..., Any]) -> Callable[..., Any]:
-    """The library takes the text of a ValueError; of other errors it would show the Python type."""
+    """Raise a ValueError for errors of a function: the library shows only the text of this type."""
 
     def call(*arguments: Any) -> Any:
         try:

@@ -29,12 +29,12 @@ class EvaluationError(Exception):
 
 
 def describe_compile_error(text: str) -> str:
-    """The issues as cel-go prints them."""
+    """Return the issues as cel-go prints them."""
     return _STRUCT.sub("", _TRAILER.sub("", _STATUS.sub("", text)))
 
 
 def describe_runtime_error(text: str) -> str:
-    """The reason as cel-go prints it."""
+    """Return the reason as cel-go prints it."""
     reason = _TRAILER.sub("", _STATUS.sub("", text))
     for pattern, replacement in _RUNTIME:
         if pattern.search(reason):

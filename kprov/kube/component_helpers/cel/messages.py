@@ -29,7 +29,7 @@ _NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def build_pool(*groups: Mapping[str, Fields]) -> descriptor_pool.DescriptorPool:
-    """A pool of messages by full name. Messages of a group refer to each other and to earlier groups."""
+    """Build a pool of messages by full name. Messages may refer to their own group and to earlier ones."""
     pool = descriptor_pool.DescriptorPool()
     names = []
     for descriptor in _IMPORTS:

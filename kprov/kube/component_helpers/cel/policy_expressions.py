@@ -88,7 +88,7 @@ class ExpressionChecker:
         params_type: str = "dyn",
         messages: Mapping[str, Fields] | None = None,
     ) -> None:
-        """object_type and params_type: "dyn", or the names of messages."""
+        """Create the environment. ``object_type`` and ``params_type``: "dyn", or the names of messages."""
         self._types = {
             "object": object_type,
             "oldObject": object_type,
@@ -102,7 +102,7 @@ class ExpressionChecker:
         self._environments: dict[bool, Environment] = {}
 
     def check_variable(self, name: str, expression: str) -> None:
-        """Raises CompileError. Later expressions may use the variable in any case."""
+        """Check a variable. Raise CompileError. Later expressions may use the variable even then."""
         kind = "dyn"
         try:
             kind = self._compile(expression, has_authorizer=True).result_type
@@ -113,7 +113,7 @@ class ExpressionChecker:
     def check(
         self, expression: str, allowed: tuple[str, ...] | None = None, *, has_authorizer: bool = True
     ) -> None:
-        """allowed: result types. Raises CompileError, with "compilation failed: " before the issues."""
+        """Check an expression with these result types. Raise CompileError ("compilation failed: ...")."""
         try:
             program = self._compile(expression, has_authorizer=has_authorizer)
         except CompileError as error:
@@ -123,7 +123,7 @@ class ExpressionChecker:
             raise CompileError(f"must evaluate to {wanted} but got {program.result_type}")
 
     def find_issues(self, expression: str) -> str:
-        """The issues of the type check, "" for none."""
+        """Return the issues of the type check, "" for none."""
         try:
             self._compile(expression, has_authorizer=True)
         except CompileError as error:
@@ -143,14 +143,17 @@ class ExpressionChecker:
 
 @cache
 def load_environment() -> Environment:
-    """Evaluates checked expressions. All values but the authorizer are JSON objects."""
+    """Create an environment that evaluates checked expressions.
+
+    All values but the authorizer are JSON objects.
+    """
     dynamic = ("object", "oldObject", "request", "namespaceObject", "params")
     types = {**dict.fromkeys(dynamic, "dyn"), "variables": "map<string, dyn>", "authorizer": AUTHORIZER}
     return Environment(types)
 
 
 def _to_field_type(kind: str) -> str:
-    """The type of a field of ``variables``. As upstream: types of Kubernetes are dynamic there."""
+    """Return the type of a field of ``variables``. As upstream, types of Kubernetes are dynamic there."""
     if kind in _FIELD_TYPES:
         return kind
     if kind.startswith("list("):

@@ -23,25 +23,25 @@ _SIMPLE: Final = {
 
 
 def collect_types(root: Node) -> tuple[str, dict[str, Fields]]:
-    """The type of a kind, and the messages that it consists of."""
+    """Return the type of a kind, and the messages that it consists of."""
     messages: dict[str, dict[str, str]] = {}
     waiting = [root]
     while waiting:
         node = waiting.pop()
         name = _get_message_name(node)
         if node.kind is Kind.STRUCT and name not in messages:
-            messages[name] = {field: _describe_type(each) for field, each in node.fields.items()}
-            waiting += [_find_innermost(each) for each in node.fields.values()]
+            messages[name] = {field: _describe_type(field_node) for field, field_node in node.fields.items()}
+            waiting += [_find_innermost(field_node) for field_node in node.fields.values()]
     return _describe_type(root), dict(messages)
 
 
 def _get_message_name(node: Node) -> str:
-    """The name of a definition, io.k8s.api.apps.v1.Deployment, in a package without its dots."""
+    """Return the name of a definition, io.k8s.api.apps.v1.Deployment, in a package without its dots."""
     return f"kubernetes.schema.{node.definition.replace('.', '_').replace('-', '_')}"
 
 
 def _describe_type(node: Node) -> str:
-    """Values that may be of several types, such as quantities, are dynamic."""
+    """Return the type of a field. Values that may be of several types, such as quantities, are dynamic."""
     if node.kind is Kind.STRUCT:
         # Without fields there is nothing to check.
         return _get_message_name(node) if node.fields else "dyn"

@@ -59,5 +59,5 @@ def _classes() -> dict[str, Any]:
 
 
 def make(kind: str, /, **fields: Any) -> Any:
-    """A value of one of these types."""
+    """Make a value of one of these types."""
     return _classes()[kind](**fields)

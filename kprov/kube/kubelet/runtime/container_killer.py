@@ -39,7 +39,11 @@ class ContainerKiller:
         message: str = "",
         reason: str = "",
     ) -> None:
-        """Without ``grace`` the deletion's, else that of the probe which ``reason`` names, else the pod's."""
+        """Stop a container, after its pre-stop hook.
+
+        Without ``grace`` the first of these grace periods counts: that of the pod's deletion, of the probe
+        that ``reason`` names, of the pod's spec.
+        """
         container = pod_queries.find_container(pod, state.name) or Container(name=state.name)
         text = message or f"Stopping container {state.name}"
         self._events.send_container_event(pod, container, "Normal", "Killing", text)
@@ -56,7 +60,7 @@ class ContainerKiller:
     async def _run_pre_stop_hook(
         self, pod: Pod, container: Container, state: ContainerState, grace: int
     ) -> int:
-        """Seconds that are left for the container to stop."""
+        """Run the hook. Return how many seconds are left for the container to stop."""
         hook = container.lifecycle.pre_stop if container.lifecycle is not None else None
         if hook is None:
             return grace

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Attempt:
-    """``nominated``: the node is written to the pod's status before the binding."""
+    """An attempt to schedule a pod.
+
+    ``nominated``: whether the pod's status names the node before the binding.
+    """
 
     queued: QueuedPod
     nominated: bool = False
@@ -57,7 +60,7 @@ class FailureHandler:
     def reject(
         self, attempt: Attempt, diagnosis: Diagnosis, *, nominated: str | None = "", block: bool = False
     ) -> None:
-        """The pod does not fit. It waits for an event that may help. block: at least until ``unblock``."""
+        """Hold a pod that fits on no node until an event may help. ``block``: at least until ``unblock``."""
         attempt.record("unschedulable")
         if attempt.queued.uid not in self._queue:
             return
@@ -65,7 +68,7 @@ class FailureHandler:
         self._report(attempt, UNSCHEDULABLE, diagnosis.message, nominated)
 
     def fail(self, attempt: Attempt, message: str) -> None:
-        """An error. The pod is tried again after its backoff."""
+        """Record an error, and try the pod again after its backoff."""
         attempt.record("error")
         if attempt.queued.uid not in self._queue:
             # Deleted in the meantime.
@@ -75,7 +78,7 @@ class FailureHandler:
         self._report(attempt, SCHEDULER_ERROR, message, "")
 
     def take_back(self, attempt: Attempt, status: Status) -> None:
-        """A plugin took the pod's node back after it was chosen."""
+        """Handle a pod whose node a plugin rejected after it was chosen."""
         if status.is_rejected:
             plugins = frozenset({status.plugin}) if status.plugin else frozenset()
             pending = plugins if status.code is Code.PENDING else frozenset()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class BindingCycle:
-    """``on_release``: called with a pod that is not bound after all. Others may use its node."""
+    """Runs binding cycles. ``on_release``: called with each pod that is not bound after all."""
 
     def __init__(
         self,
@@ -121,9 +121,9 @@ class BindingCycle:
             return Status(Code.ERROR, str(error))
 
     def _give_up(self, attempt: Attempt, cycle: CycleState, node: str, status: Status) -> None:
-        """The pod's node and what plugins reserved are free again.
+        """Free the pod's node and what the plugins reserved, and put the pod back into the queue.
 
-        If a watch has shown meanwhile that the pod is bound, it keeps that place.
+        If a watch has shown meanwhile that the pod is bound, it keeps its place on the node.
         """
         binding_points.run_unreserves(cycle, node)
         self._state.forget_pod(cycle.info)

@@ -31,13 +31,13 @@ class PodBinder:
         self._bindings = asyncio.Semaphore(_BINDINGS)
 
     async def bind(self, pod: Pod, node: str) -> None:
-        """As ``bind_pod``."""
+        """Bind a pod with ``bind_pod`` when fewer than _BINDINGS others are under way."""
         async with self._take_place():
             await bind_pod(self._client, pod, node)
 
     @asynccontextmanager
     async def _take_place(self) -> AsyncIterator[None]:
-        """One of the places for bindings, which a slow binding leaves before it ends."""
+        """Take one of the places for bindings. A slow binding leaves its place before it ends."""
         await self._bindings.acquire()
         leave = _call_once(self._bindings.release)
         timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, leave)
@@ -54,10 +54,10 @@ def _call_once(function: Callable[[], None]) -> Callable[[], None]:
 
 
 async def bind_pod(client: RestClient, pod: Pod, node: str) -> None:
-    """Bind the pod. ApiError: the server did not bind it to this node.
+    """Bind the pod. Raise ApiError if the server did not bind it to this node.
 
-    The server may have executed a request without an answer, so it is repeated until an answer comes. Other
-    pods could get the same place on the node otherwise.
+    The server may have executed a request whose answer was lost, so it is repeated until an answer comes.
+    Until then no other pod may get the place on the node.
     """
     meta = pod.metadata
     path = f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}"
@@ -77,10 +77,10 @@ async def bind_pod(client: RestClient, pod: Pod, node: str) -> None:
         except ApiError as error:
             if error.code < 500 and not (is_repeated and error.is_conflict):
                 raise
-            found = await _find_node(client, path, meta.uid)
-            if found == node:
+            bound_node = await _find_node(client, path, meta.uid)
+            if bound_node == node:
                 return
-            if found is not None:
+            if bound_node is not None:
                 raise
         else:
             return
@@ -89,7 +89,7 @@ async def bind_pod(client: RestClient, pod: Pod, node: str) -> None:
 
 
 async def _find_node(client: RestClient, path: str, uid: str) -> str | None:
-    """The node of the pod in the newest state. "": none, or the pod is gone. None: unknown."""
+    """Return the node of the pod in the newest state, "" if it has none or is gone, None if unknown."""
     try:
         pod = orjson.loads(await client.request("GET", path))
     except ClientError as error:

@@ -22,7 +22,7 @@ class Arguments(Section):
     kind: str = ""
 
     def find_problems(self) -> Iterator[str]:
-        """Each problem as FIELD: TEXT."""
+        """Yield each problem as FIELD: TEXT."""
         return iter(())
 
 

@@ -57,7 +57,7 @@ class Profile(Section):
     plugin_config: list[PluginConfig] = []
 
     def get_arguments(self, expected: type[_Arguments]) -> _Arguments:
-        """The arguments of this type, which ``find_problems`` has checked, or the defaults."""
+        """Return the plugin arguments of this type, which ``find_problems`` has checked, or the defaults."""
         for entry in self.plugin_config:
             if ARGUMENTS[entry.name] is expected:
                 return msgspec.convert(entry.args, expected)
@@ -83,7 +83,7 @@ class Configuration(Section):
 
 
 def load(path: str) -> Configuration:
-    """The configuration in a file. ConfigError names the file and all fields that are wrong."""
+    """Load the configuration from a file. Raise ConfigError, which names the file and all wrong fields."""
     document = configfile.load(path, API_VERSION, KIND)
     try:
         configuration = msgspec.convert(document, Configuration)
@@ -97,14 +97,14 @@ def load(path: str) -> Configuration:
 
 
 def describe_error(error: msgspec.ValidationError, path: str = "") -> str:
-    """The text with the field first: 'profiles[0].plugins: Object contains unknown field `x`'."""
+    """Return the text with the field first: 'profiles[0].plugins: Object contains unknown field `x`'."""
     text, _, place = str(error).partition(" - at `$")
     field = (path + place.removesuffix("`")).removeprefix(".")
     return f"{field}: {text}" if field else text
 
 
 def find_problems(configuration: Configuration) -> Iterator[str]:
-    """Each problem as FIELD: TEXT."""
+    """Yield each problem as FIELD: TEXT."""
     if configuration.parallelism <= 0:
         yield "parallelism: should be an integer value greater than zero"
     if configuration.pod_initial_backoff_seconds <= 0:
@@ -162,10 +162,10 @@ def _find_argument_problems(entry: PluginConfig) -> Iterator[str]:
     except msgspec.ValidationError as error:
         yield describe_error(error, "args")
         return
-    for field, found, wanted in (
+    for field, value, wanted in (
         ("apiVersion", arguments.api_version, API_VERSION),
         ("kind", arguments.kind, expected.__name__),
     ):
-        if found not in ("", wanted):
-            yield f"args.{field}: expected {wanted}, found {found}"
+        if value not in ("", wanted):
+            yield f"args.{field}: expected {wanted}, found {value}"
     yield from (f"args.{problem}" for problem in arguments.find_problems())

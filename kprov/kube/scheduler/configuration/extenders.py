@@ -51,12 +51,12 @@ class Extender(Section):
 
     @property
     def timeout(self) -> float:
-        """Seconds."""
+        """Return the timeout of a request in seconds."""
         return durations.parse(self.http_timeout or "0") or _DEFAULT_SECONDS
 
 
 def find_problems(extenders: Sequence[Extender]) -> Iterator[str]:
-    """Each problem as FIELD: TEXT."""
+    """Yield each problem as FIELD: TEXT."""
     resources: set[str] = set()
     for number, extender in enumerate(extenders):
         path = f"extenders[{number}]"
@@ -83,7 +83,7 @@ def _find_extender_problems(extender: Extender) -> Iterator[str]:
 
 
 def list_ignored_resources(extenders: Sequence[Extender]) -> list[str]:
-    """Extended resources that NodeResourcesFit leaves to the extenders."""
+    """Return the extended resources that NodeResourcesFit leaves to the extenders."""
     return [
         resource.name
         for extender in extenders

@@ -18,7 +18,7 @@ from kprov.kube.scheduler.configuration.arguments import Section
 
 @dataclass(frozen=True, slots=True)
 class PluginTraits:
-    """``weight``: of its score by default, 0 if it has none."""
+    """The extension points of a plugin. ``weight``: the default weight of its score, 0 if it has no score."""
 
     points: frozenset[str]
     weight: int = 0
@@ -89,21 +89,24 @@ class Plugins(Section):
     multi_point: PluginSet = msgspec.field(default_factory=PluginSet)
 
     def list_sets(self) -> Iterator[tuple[str, PluginSet]]:
-        """Sets with their names in the file."""
+        """Yield the sets with their names in the file."""
         for field, name in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
             yield name, getattr(self, field)
 
 
 @dataclass(frozen=True, slots=True)
 class EnabledPlugin:
-    """``weight``: of its score."""
+    """A plugin that runs at an extension point, with the weight of its score."""
 
     name: str
     weight: int = 1
 
 
 def merge_multi_point(custom: PluginSet) -> list[EnabledPlugin]:
-    """The defaults without the disabled ones. A default that is enabled again keeps its place."""
+    """Return the default plugins that are not disabled, then the others that are enabled.
+
+    A default plugin that is enabled again keeps its place.
+    """
     weights = {entry.name: entry.weight for entry in custom.enabled}
     merged = [
         EnabledPlugin(name, weights.get(name, traits.weight) or 1)
@@ -116,10 +119,10 @@ def merge_multi_point(custom: PluginSet) -> list[EnabledPlugin]:
 
 
 def expand_point(plugins: Plugins, point: str) -> list[EnabledPlugin]:
-    """The plugins of one extension point, in their order.
+    """Return the plugins of one extension point, in their order.
 
-    Plugins that the point itself enables replace those of multiPoint and come before them. Others that only
-    the point enables come last.
+    Plugins that both the point and multiPoint enable come first, with the weight of the point. Plugins that
+    only the point enables come last.
     """
     plugin_set = dict(plugins.list_sets())[point]
     own = [EnabledPlugin(entry.name, entry.weight or 1) for entry in plugin_set.enabled]
@@ -140,7 +143,7 @@ def expand_point(plugins: Plugins, point: str) -> list[EnabledPlugin]:
 
 
 def find_problems(plugins: Plugins) -> Iterator[str]:
-    """Each problem as FIELD: TEXT."""
+    """Yield each problem as FIELD: TEXT."""
     problems = [
         problem
         for name, plugin_set in plugins.list_sets()

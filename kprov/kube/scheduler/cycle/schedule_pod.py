@@ -26,7 +26,10 @@ _SAMPLED_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """``node`` is "" if no node fits. ``filtered`` says why. ``cycle`` has what plugins found out."""
+    """The decision for a pod. ``node`` is "" if no node fits, and ``filtered`` says why.
+
+    ``cycle`` has the data that plugins keep for later extension points.
+    """
 
     node: str
     cycle: CycleState
@@ -44,7 +47,7 @@ def schedule_pod(
     rng: random.Random,
     nominator: Nominator | None = None,
 ) -> ScheduleResult:
-    """The node for the pod. One of the best nodes is chosen at random, so that equal nodes fill evenly."""
+    """Choose the node for the pod: one of the best nodes at random, so that equal nodes fill evenly."""
     start = time.perf_counter()
     cycle = _start_cycle(info, state, profile, rng, nominator)
     filtered = find_feasible_nodes(cycle)
@@ -64,7 +67,10 @@ async def schedule_pod_with_extenders(
     rng: random.Random,
     nominator: Nominator | None = None,
 ) -> ScheduleResult:
-    """As ``schedule_pod``. ExtenderError: an extender that must not fail did."""
+    """Choose the node as ``schedule_pod`` does.
+
+    Raise ExtenderError if an extender that is not ignorable fails.
+    """
     start = time.perf_counter()
     cycle = _start_cycle(info, state, profile, rng, nominator)
     filtered = find_feasible_nodes(cycle)
@@ -108,7 +114,7 @@ def _run_scores(cycle: CycleState, feasible: Mask) -> Scores:
 def _choose_node(
     cycle: CycleState, filtered: FilterResult, scores: Scores | None, rng: random.Random
 ) -> ScheduleResult:
-    """scores: None for a single node."""
+    """Choose one of the nodes with the highest score. ``scores``: None if only a single node fits."""
     slots = np.flatnonzero(filtered.feasible)
     if scores is not None:
         scores = scores[slots]

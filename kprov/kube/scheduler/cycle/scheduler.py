@@ -47,9 +47,10 @@ class Scheduler:
         extenders: Extenders | None = None,
         on_decision: Callable[[Pod, str], None] | None = None,
     ) -> None:
-        """recorders: by the names of the profiles. bindings, extenders: those of the plugins.
+        """Create a scheduler. ``recorders``: by the names of the profiles.
 
-        on_decision: called with each pod that gets a node, and the name of the node, before it is bound.
+        ``bindings``, ``extenders``: those that the plugins have. ``on_decision``: called with each pod that
+        gets a node, and the name of the node, before it is bound.
         """
         self.state = ClusterState()
         hints = HintTable(profiles, (EXTENDER,) if extenders else ())
@@ -90,7 +91,7 @@ class Scheduler:
         return pod.spec.scheduler_name in self._profiles
 
     def _handle_release(self, pod: Pod) -> None:
-        """A pod that had a node lost it. For other pods it is as if it were deleted."""
+        """Handle the loss of a node: for other pods it is as if this pod were deleted."""
         uid = pod.metadata.uid
         self.queue.handle_event(ASSIGNED_POD_DELETE, pod, None, lambda queued: queued.uid != uid)
 
@@ -137,7 +138,7 @@ class Scheduler:
             self._hold(attempt, decision, outcome)
 
     def _assume(self, attempt: Attempt, decision: ScheduleResult) -> None:
-        """The pod has a node: the next pod respects it. Start the binding."""
+        """Count the pod on its node, so that the next pod respects it, and start the binding."""
         cycle, node = decision.cycle, decision.node
         if self._on_decision is not None:
             self._on_decision(attempt.pod, node)
@@ -158,7 +159,7 @@ class Scheduler:
         self._spawn(self._bindings.run(attempt, cycle, node, waiting))
 
     async def _run_post_filters(self, decision: ScheduleResult) -> PostFilterResult:
-        """Without nodes there is nothing to preempt."""
+        """Run PostFilter, unless there are no nodes: nothing can be preempted then."""
         if not self.state.node_count:
             return PostFilterResult("")
         result = await run_post_filters(decision.cycle, decision.filtered)
@@ -166,7 +167,7 @@ class Scheduler:
         return result
 
     def _hold(self, attempt: Attempt, decision: ScheduleResult, outcome: PostFilterResult) -> None:
-        """No node fits. The pod waits for a change, and for the work of PostFilter if there is any."""
+        """Hold a pod that fits on no node until an event, and until the work of PostFilter is done."""
         self._failures.reject(
             attempt, decision.diagnosis, nominated=outcome.node, block=outcome.work is not None
         )

@@ -13,7 +13,7 @@ from kprov.kube.scheduler.devices.slices import DeviceId
 
 @dataclass(slots=True)
 class AllocatedState:
-    """``devices``: which nobody else can have. ``capacity``: what is taken of devices that can be shared."""
+    """``devices``: allocated devices. ``capacity``: allocated capacity of devices that claims share."""
 
     devices: Counter[DeviceId] = field(default_factory=Counter)
     capacity: dict[DeviceId, dict[str, Quantity]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class ClaimStore:
         self._written: dict[str, JsonObject] = {}
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
-        """The newest known state."""
+        """Return the newest known state of a claim."""
         cached = self._get_cached(namespace, name)
         if cached is None:
             return None
@@ -73,24 +73,24 @@ class ClaimStore:
         return uid in self._pending
 
     def reserve(self, uid: str, allocation: JsonMapping) -> None:
-        """These devices are decided for the claim."""
+        """Record which devices the claim will get."""
         self._pending[uid] = allocation
         self._set_allocation(uid, allocation)
 
     def release(self, uid: str) -> None:
-        """The claim does not get its devices after all. Claims without a decision are ignored."""
+        """Forget the devices that the claim would get. Claims without a decision are ignored."""
         if self._pending.pop(uid, None) is not None:
             self._set_allocation(uid, None)
 
     def mark_written(self, claim: JsonObject) -> None:
-        """The decision is in the API server, with this answer."""
+        """Record that the decision is in the API server, which answered with this claim."""
         uid = claim["metadata"]["uid"]
         self._pending.pop(uid, None)
         self._written[uid] = claim
         self._set_allocation(uid, _get_allocation(claim))
 
     def handle_claim(self, claim: JsonObject) -> None:
-        """The informer has a new or changed claim."""
+        """Handle a new or changed claim of the informer."""
         uid = claim["metadata"]["uid"]
         written = self._written.get(uid)
         if written is not None:
@@ -116,15 +116,18 @@ class ClaimStore:
 
 
 def _list_results(allocation: JsonMapping) -> Iterator[tuple[DeviceId, JsonMapping]]:
-    """Admin access takes no device from others."""
+    """Return the results that allocate devices.
+
+    Those with admin access do not: others can get the device, too.
+    """
     for result in (allocation.get("devices") or {}).get("results") or ():
         if not result.get("adminAccess"):
             yield DeviceId(result["driver"], result["pool"], result["device"]), result
 
 
 def _get_allocation(claim: JsonObject) -> JsonMapping | None:
-    found: JsonMapping | None = (claim.get("status") or {}).get("allocation")
-    return found
+    allocation: JsonMapping | None = (claim.get("status") or {}).get("allocation")
+    return allocation
 
 
 def _get_version(claim: JsonObject) -> int:

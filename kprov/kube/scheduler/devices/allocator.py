@@ -41,7 +41,7 @@ class ChosenDevice:
 
 
 class SearchTimeoutError(Exception):
-    """The search takes too long: it is exhaustive."""
+    """The exhaustive search for devices takes too long."""
 
 
 class _TooManyDevicesError(Exception):
@@ -73,7 +73,7 @@ class NodeAllocator:
         counters: AvailableCounters,
         deadline: float = math.inf,
     ) -> None:
-        """deadline: of time.monotonic(), when the search fails. Raises AllocationError."""
+        """Prepare the search on a node. ``deadline``: of time.monotonic(). Raise AllocationError."""
         self._deadline = deadline
         #: Whether a request accepts a device, apart from what is taken during the search.
         self._accepted: dict[tuple[int, DeviceId], bool] = {}
@@ -89,12 +89,15 @@ class NodeAllocator:
         self.claims = [self._build_claim(claim, get_class) for claim in claims]
 
     def allocate(self) -> Sequence[ClaimRequests] | None:
-        """The claims with their devices, None if there is no solution. Raises AllocationError, NodeError."""
+        """Return the claims with their devices, None if there is no solution.
+
+        Raise AllocationError, NodeError.
+        """
         try:
-            found = self._allocate_request(0, 0)
+            is_complete = self._allocate_request(0, 0)
         except _TooManyDevicesError:
-            found = False
-        if found:
+            is_complete = False
+        if is_complete:
             return self.claims
         if any(pool.is_invalid for pool in self._pools):
             raise NodeError("invalid resource pools were encountered")
@@ -105,10 +108,10 @@ class NodeAllocator:
         key = f"{meta['namespace']}/{meta['name']}"
         result = []
         least = 0
-        for each in claim["spec"].get("devices", {}).get("requests") or ():
+        for request_spec in claim["spec"].get("devices", {}).get("requests") or ():
             alternatives = [
                 build_request(name, parent, spec, claim_key=key, get_class=get_class)
-                for name, parent, spec in list_alternatives(each)
+                for name, parent, spec in list_alternatives(request_spec)
             ]
             for request in alternatives:
                 if not request.count:
@@ -122,7 +125,7 @@ class NodeAllocator:
         return ClaimRequests(key, claim["spec"], result, build_constraints(claim))
 
     def _collect_all(self, request: Request, claim_key: str) -> None:
-        """For the mode All: no pool may be unknown."""
+        """Collect the devices for the mode All, for which all pools must be complete."""
         for pool in self._pools:
             if not pool.is_usable:
                 state = "being updated" if pool.is_incomplete else "invalid"
@@ -219,7 +222,7 @@ class NodeAllocator:
         )
 
     def _is_free(self, claim_index: int, request: Request, device: Device) -> bool:
-        """Admin access needs no free device, only another one for each request of the claim."""
+        """Whether a device can be taken. With admin access, it must be new to the claim only."""
         holders = self._holders[device.id]
         if request.admin_access:
             return claim_index not in holders
@@ -287,7 +290,10 @@ class NodeAllocator:
         return ChosenDevice(request, device, str(uuid.uuid4()), consumed)
 
     def _add_to_constraints(self, claim: ClaimRequests, request: Request, device: Device) -> bool:
-        """False: one is not met, and none has the device. Raises AllocationError for the mode All."""
+        """Add the device to all constraints. Return False, and add it to none, if one is not met.
+
+        Raise AllocationError in the mode All, where no other device can be chosen.
+        """
         for number, constraint in enumerate(claim.constraints):
             if constraint.add(request.name, request.parent, device):
                 continue

@@ -99,7 +99,10 @@ class ClaimBinder:
         return True
 
     async def remove_reservation(self, claim: JsonObject, pod: Pod) -> JsonObject | None:
-        """The pod does not use the claim after all. None if that fails: the pod is tried again."""
+        """Remove the reservation of a pod that does not use the claim.
+
+        Return None if that fails: the pod retries.
+        """
         meta = claim["metadata"]
         entry = {"$patch": "delete", "uid": pod.metadata.uid}
         body = {"metadata": {"uid": meta["uid"]}, "status": {"reservedFor": [entry]}}
@@ -115,7 +118,7 @@ class ClaimBinder:
             return None
 
     async def deallocate(self, claim: JsonObject) -> bool:
-        """Free the devices of a claim that nobody else uses. Returns whether that succeeded."""
+        """Free the devices of a claim that no other pod uses. Return whether that succeeded."""
         changed = copy.deepcopy(claim)
         for field in ("reservedFor", "allocation", "devices"):
             changed["status"].pop(field, None)

@@ -57,7 +57,7 @@ def _is_device_ready(claim: JsonMapping, result: JsonMapping) -> bool:
 
 
 def _find_conditions(claim: JsonMapping, result: JsonMapping) -> dict[str, JsonMapping]:
-    """What the driver reports of a device."""
+    """Return the conditions that the driver reports of a device."""
     for device in (claim.get("status") or {}).get("devices") or ():
         if all(device.get(field) == result[field] for field in ("driver", "pool", "device")):
             return {condition["type"]: condition for condition in device.get("conditions") or ()}

@@ -23,7 +23,7 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
 
 def rewrite(expression: str) -> str:
-    """The same expression, with defaults. All other text stays."""
+    """Return the expression with defaults for missing attributes. All other text stays."""
     tokens = list(_TOKEN.finditer(expression))
     openings = [index for index, match in enumerate(tokens) if match["opening"] is not None]
     words = [match.group() for match in tokens]
@@ -36,7 +36,7 @@ def rewrite(expression: str) -> str:
 
 
 def _find_end(words: Sequence[str], start: int) -> int:
-    """The index of the bracket that closes the one at ``start``; behind the last word if there is none."""
+    """Return the index of the bracket that closes the one at ``start``, or the end of the words."""
     depth = 1
     for at in range(start + 1, len(words)):
         # A bracket that is rewritten has more text around it.

@@ -14,7 +14,7 @@ _KINDS = ("string", "int", "bool", "version")
 
 @dataclass
 class Constraint:
-    """``is_distinct``: all devices differ in the attribute. Otherwise they are equal in it."""
+    """A match attribute. ``is_distinct``: whether all devices must differ in it, not be equal."""
 
     attribute: str
     requests: frozenset[str]
@@ -44,19 +44,19 @@ class Constraint:
 
 
 def build_constraints(claim: JsonMapping) -> Sequence[Constraint]:
-    found = claim["spec"].get("devices", {}).get("constraints") or ()
+    constraints = claim["spec"].get("devices", {}).get("constraints") or ()
     return [
         Constraint(
-            each.get("matchAttribute") or each["distinctAttribute"],
-            frozenset(each.get("requests") or ()),
-            is_distinct=not each.get("matchAttribute"),
+            constraint.get("matchAttribute") or constraint["distinctAttribute"],
+            frozenset(constraint.get("requests") or ()),
+            is_distinct=not constraint.get("matchAttribute"),
         )
-        for each in found
+        for constraint in constraints
     ]
 
 
 def _get_value(attribute: JsonMapping | None) -> tuple[str, Any] | None:
-    """With its kind: the integer 1 is not the boolean True."""
+    """Return the value with its type: the integer 1 is not the boolean True."""
     for kind in _KINDS:
         if attribute is not None and attribute.get(kind) is not None:
             return kind, attribute[kind]

@@ -12,7 +12,7 @@ Capacity = Mapping[str, Quantity]
 
 
 def compute_consumption(requests: Capacity, device: Device) -> dict[str, Quantity]:
-    """What the request takes of each capacity, rounded up by the policy of the capacity."""
+    """Return what the request takes of each capacity, rounded up by the policy of the capacity."""
     specs = device.spec.get("capacity") or {}
     return {name: _round_request(requests.get(name), specs[name]) for name in device.capacity}
 
@@ -34,7 +34,7 @@ def has_capacity(requests: Capacity, device: Device, allocated: Capacity, alloca
 
 
 def _round_request(requested: Quantity | None, capacity: JsonMapping) -> Quantity:
-    """Without a request: the default, or all of it."""
+    """Round a request up. Without a request, return the default, or the whole capacity."""
     policy = capacity.get("requestPolicy") or {}
     if requested is None:
         return Quantity.parse(policy["default"] if policy.get("default") is not None else capacity["value"])

@@ -13,7 +13,7 @@ _Counter = tuple[str, str]
 
 
 class AvailableCounters:
-    """What allocated devices have left of the counters. Computed once a pool, for all nodes."""
+    """The counters that allocated devices leave. They are computed once for each pool, for all nodes."""
 
     def __init__(self, is_allocated: Callable[[DeviceId], bool]) -> None:
         self._is_allocated = is_allocated
@@ -39,7 +39,7 @@ class AvailableCounters:
 
 
 class UsedCounters:
-    """What the devices use that are tried for a pod."""
+    """The counters that the devices use which the search has chosen so far."""
 
     def __init__(self, available: AvailableCounters) -> None:
         self._available = available

@@ -22,16 +22,20 @@ log = logging.getLogger(__name__)
 def count_devices(
     device_class: JsonMapping, state: ClusterState, listers: DeviceListers
 ) -> tuple[Counts, Counts]:
-    """(all, allocated) by slot. 0 if a selector of the class fails."""
+    """Return (all, allocated) devices of the class by slot, 0 if a selector of the class fails."""
     total = np.zeros(state.capacity, dtype=np.int64)
     used = np.zeros(state.capacity, dtype=np.int64)
     allocated = listers.claims.allocated
     expressions = list_expressions(device_class["spec"])
     masks = SelectorMasks(state)
     try:
-        for found in listers.slices.list_all():
-            for topology, devices in _list_parts(found):
-                matching = [device for device in devices if all(device.matches(each) for each in expressions)]
+        for resource_slice in listers.slices.list_all():
+            for topology, devices in _list_parts(resource_slice):
+                matching = [
+                    device
+                    for device in devices
+                    if all(device.matches(expression) for expression in expressions)
+                ]
                 if matching:
                     slots = _find_slots(topology, state, masks)
                     total[slots] += len(matching)
@@ -45,12 +49,12 @@ def count_devices(
     return total, used
 
 
-def _list_parts(found: Slice) -> Iterator[tuple[Topology, Sequence[Device]]]:
-    """The devices that the same nodes can use."""
-    if not found.per_device:
-        yield found.topology, found.devices
+def _list_parts(resource_slice: Slice) -> Iterator[tuple[Topology, Sequence[Device]]]:
+    """Group the devices by the nodes that can use them."""
+    if not resource_slice.per_device:
+        yield resource_slice.topology, resource_slice.devices
         return
-    for device in found.devices:
+    for device in resource_slice.devices:
         if device.topology is not None:
             yield device.topology, (device,)
 

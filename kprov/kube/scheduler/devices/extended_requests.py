@@ -22,14 +22,18 @@ IN_MEMORY_NAME: Final = "<extended-resources>"
 
 @dataclass(frozen=True, slots=True)
 class SpecialClaim:
-    """``mappings``: which request gives a container its devices, as in ``extendedResourceClaimStatus``."""
+    """A claim that the scheduler creates for the extended resources of a pod.
+
+    ``mappings`` says which request each container gets its devices from, as in
+    ``extendedResourceClaimStatus``.
+    """
 
     claim: JsonObject
     mappings: Sequence[JsonObject]
 
     @property
     def uid(self) -> str:
-        """Of the claim in memory. The API server gives it another one."""
+        """Return the UID of the claim in memory. The API server gives the stored claim another one."""
         return str(self.claim["metadata"]["uid"])
 
 
@@ -40,7 +44,7 @@ def is_special(claim: JsonMapping, pod: Pod) -> bool:
 
 
 def build_special_claim(pod: Pod, classes: Mapping[str, str]) -> SpecialClaim:
-    """classes: the class of each extended resource that the pod gets from devices."""
+    """Build the claim. ``classes``: the device class of each extended resource that devices provide."""
     requests, mappings = build_device_requests(pod, classes)
     owner = {
         "apiVersion": "v1",
@@ -61,18 +65,22 @@ def build_special_claim(pod: Pod, classes: Mapping[str, str]) -> SpecialClaim:
 
 
 def build_device_requests(pod: Pod, classes: Mapping[str, str]) -> tuple[list[JsonObject], list[JsonObject]]:
-    """(requests, mappings). Init containers use the devices of later containers before they get more."""
+    """Return (requests, mappings) for all containers. Init containers reuse devices of later ones."""
     requests: list[JsonObject] = []
     mappings: list[JsonObject] = []
     for resource in sorted(classes):
-        found, mapped = _Requests(pod, resource, classes[resource]).build()
-        requests += found
+        built, mapped = _Requests(pod, resource, classes[resource]).build()
+        requests += built
         mappings += mapped
     return sorted(requests, key=lambda request: str(request["name"])), mappings
 
 
 class _Requests:
-    """Those for one resource."""
+    """Builds the requests for one resource.
+
+    Containers and sidecars run at the same time, so each of them needs devices of its own. Other init
+    containers run before them, one after the other: they reuse those devices, and share one more request.
+    """
 
     def __init__(self, pod: Pod, resource: str, class_name: str) -> None:
         self._resource = resource
@@ -81,6 +89,7 @@ class _Requests:
         self._containers = [*pod.spec.init_containers, *pod.spec.containers]
 
     def build(self) -> tuple[list[JsonObject], list[JsonObject]]:
+        """Return (requests, mappings) for all containers."""
         lasting: dict[int, JsonObject] = {}
         mappings: list[JsonObject] = []
         for index, container in enumerate(self._containers):
@@ -94,7 +103,7 @@ class _Requests:
         return [*requests, *lasting.values()], [*mappings, *early]
 
     def _build_early(self, lasting: Mapping[int, JsonObject]) -> tuple[JsonObject | None, list[JsonObject]]:
-        """Init containers run one after the other: the largest of their requests is enough for all."""
+        """Return (request, mappings) for init containers that end. They share their largest request."""
         largest: JsonObject | None = None
         names: set[str] = set()
         mappings: list[JsonObject] = []
@@ -115,12 +124,16 @@ class _Requests:
         return largest, mappings
 
     def _ends_early(self, index: int, container: Container) -> bool:
+        """Whether it is an init container that ends before the next container starts."""
         return index < self._init_count and container.restart_policy != "Always"
 
     def _build_request(
         self, index: int, container: Container, reusable: Iterable[JsonObject]
     ) -> tuple[JsonObject | None, list[JsonObject]]:
-        """None: the reusable requests are enough, or the container needs nothing."""
+        """Return (request, mappings) of a container.
+
+        The request is None if the reusable requests suffice, or the container does not need the resource.
+        """
         listed = container.resources.requests
         wanted = amount(self._resource, listed.get(self._resource, 0))
         mappings: list[JsonObject] = []

@@ -20,7 +20,7 @@ def is_device_resource(name: str) -> bool:
 
 
 def get_explicit_name(device_class: JsonMapping) -> str:
-    """``spec.extendedResourceName``, "" if the class has none."""
+    """Return ``spec.extendedResourceName``, "" if the class has none."""
     return str((device_class.get("spec") or {}).get("extendedResourceName") or "")
 
 
@@ -33,7 +33,7 @@ class ExtendedResources:
         self._by_resource: dict[str, list[str]] = {}
 
     def set(self, device_class: JsonObject) -> None:
-        """A class is new or changed."""
+        """Store a new or changed class."""
         self.remove(device_class)
         name = device_class["metadata"]["name"]
         self._classes[name] = device_class
@@ -43,7 +43,7 @@ class ExtendedResources:
             names.append(name)
             # Stable: of classes that are equally old, the smaller name comes first.
             names.sort()
-            names.sort(key=lambda each: self._classes[each]["metadata"]["creationTimestamp"], reverse=True)
+            names.sort(key=lambda name: self._classes[name]["metadata"]["creationTimestamp"], reverse=True)
 
     def remove(self, device_class: JsonMapping) -> None:
         known = self._classes.pop(device_class["metadata"]["name"], None)
@@ -55,7 +55,7 @@ class ExtendedResources:
                 del self._by_resource[explicit]
 
     def find(self, resource: str) -> JsonObject | None:
-        """The class of a resource: of several ones the newest, as upstream."""
+        """Return the class of a resource: the newest of several ones, as upstream does."""
         if resource.startswith(CLASS_PREFIX):
             return self._classes.get(resource.removeprefix(CLASS_PREFIX))
         names = self._by_resource.get(resource)

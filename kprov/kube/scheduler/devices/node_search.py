@@ -26,9 +26,9 @@ _NO_DEVICES = "cannot allocate all claims"
 
 @dataclass(slots=True)
 class NodeSearchResult:
-    """``found``: the devices of the claims by slot. ``rejected``: the other slots by reason."""
+    """``allocations``: the devices of the claims by slot. ``rejected``: the other slots by reason."""
 
-    found: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
+    allocations: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
     rejected: dict[str, Mask] = field(default_factory=dict)
 
 
@@ -64,9 +64,9 @@ def search_nodes(
     deadline: float = math.inf,
     among: Mask | None = None,
 ) -> NodeSearchResult:
-    """Devices for the claims on each node, or those of ``among``. Raises AllocationError.
+    """Search devices for the claims on each node of ``among``. Raise AllocationError.
 
-    deadline: for all nodes, of time.monotonic().
+    ``deadline``: of time.monotonic(), for all nodes together.
     """
     result = NodeSearchResult()
     allocated = listers.claims.allocated
@@ -82,7 +82,7 @@ def search_nodes(
 
         pools = gather_pools(listers.slices, name, shared, matches)
         try:
-            found = NodeAllocator(
+            chosen = NodeAllocator(
                 claims,
                 pools,
                 matches=matches,
@@ -95,10 +95,10 @@ def search_nodes(
         except SearchTimeoutError:
             raise AllocationError(f"node {name}: timed out trying to allocate devices") from None
         except NodeError as error:
-            found, reason = None, str(error)
-        if found is None:
+            chosen, reason = None, str(error)
+        if chosen is None:
             mask = result.rejected.setdefault(reason, np.zeros(state.capacity, dtype=np.bool_))
             mask[slot] = True
         else:
-            result.found[slot] = found
+            result.allocations[slot] = chosen
     return result

@@ -14,7 +14,10 @@ Matcher = Callable[[Topology], bool]
 
 @dataclass(eq=False)
 class Pool:
-    """``is_incomplete``: the driver is replacing its slices. ``is_invalid``: they contradict each other."""
+    """``is_incomplete``: the driver is replacing its slices.
+
+    ``is_invalid``: the slices contradict each other.
+    """
 
     id: PoolId
     is_incomplete: bool = False
@@ -31,11 +34,13 @@ class Pool:
 
 
 def gather_pools(store: SliceStore, node: str, shared: Iterable[Slice], matches: Matcher) -> list[Pool]:
-    """In the order in which devices are tried: by ID, those with binding conditions last."""
+    """Return the pools in the order in which devices are tried: by ID, those with binding conditions last."""
     by_pool: dict[PoolId, list[Slice]] = {}
-    for each in (*store.list_of_node(node), *shared):
-        if each.counter_set_names or any(matches(topology) for topology in each.list_topologies()):
-            _add_slice(by_pool, each)
+    for resource_slice in (*store.list_of_node(node), *shared):
+        if resource_slice.counter_set_names or any(
+            matches(topology) for topology in resource_slice.list_topologies()
+        ):
+            _add_slice(by_pool, resource_slice)
     pools = [
         pool
         for id_, slices in sorted(by_pool.items())
@@ -45,7 +50,7 @@ def gather_pools(store: SliceStore, node: str, shared: Iterable[Slice], matches:
 
 
 def _add_slice(by_pool: dict[PoolId, list[Slice]], added: Slice) -> None:
-    """Only the newest generation counts."""
+    """Add a slice to its pool, unless the pool has slices of a newer generation."""
     known = by_pool.setdefault(added.pool, [])
     if known and added.generation < known[0].generation:
         return
@@ -55,23 +60,27 @@ def _add_slice(by_pool: dict[PoolId, list[Slice]], added: Slice) -> None:
 
 
 def _build_pool(store: SliceStore, id_: PoolId, slices: list[Slice]) -> Pool | None:
-    """None: newer slices of the pool concern other nodes only."""
+    """Build a pool. Return None if its newer slices are only for other nodes."""
     newest = slices[0]
     others: list[Slice] = []
     if len(slices) != newest.count:
         everything = list(store.list_of_pool(id_))
-        if any(each.generation > newest.generation for each in everything):
+        if any(resource_slice.generation > newest.generation for resource_slice in everything):
             return None
-        current = [each for each in everything if each.generation == newest.generation]
+        current = [
+            resource_slice for resource_slice in everything if resource_slice.generation == newest.generation
+        ]
         if len(current) != newest.count:
             return Pool(id_, is_incomplete=True)
-        others = [each for each in current if each not in slices]
-    slices.sort(key=lambda each: each.name)
-    devices = [device for each in slices for device in each.devices]
-    other_devices = [device for each in others for device in each.devices]
+        others = [resource_slice for resource_slice in current if resource_slice not in slices]
+    slices.sort(key=lambda resource_slice: resource_slice.name)
+    devices = [device for resource_slice in slices for device in resource_slice.devices]
+    other_devices = [device for resource_slice in others for device in resource_slice.devices]
     names = [device.id.device for device in devices]
-    counter_names = [name for each in slices for name in each.counter_set_names]
-    counter_sets = {name: counters for each in slices for name, counters in each.counter_sets.items()}
+    counter_names = [name for resource_slice in slices for name in resource_slice.counter_set_names]
+    counter_sets = {
+        name: counters for resource_slice in slices for name, counters in resource_slice.counter_sets.items()
+    }
     if (
         len(set(names)) != len(names)
         or len(counter_sets) != len(counter_names)

@@ -53,7 +53,7 @@ class Request:
 
     @property
     def full_name(self) -> str:
-        """As in results: REQUEST or REQUEST/ALTERNATIVE."""
+        """Return the name that results have: REQUEST or REQUEST/ALTERNATIVE."""
         return f"{self.parent}/{self.name}" if self.parent else self.name
 
     def selects(self, device: Device, claim_key: str) -> bool:
@@ -72,18 +72,19 @@ class Request:
         """Whether no taint of the device keeps the request away."""
         taints = device.spec.get("taints") or ()
         return all(
-            taint.get("effect") not in _BLOCKING or any(_tolerates(each, taint) for each in self.tolerations)
+            taint.get("effect") not in _BLOCKING
+            or any(_tolerates(toleration, taint) for toleration in self.tolerations)
             for taint in taints
         )
 
 
 def list_alternatives(request: JsonMapping) -> Iterator[tuple[str, str, JsonMapping]]:
-    """(name, parent, spec) of a request without alternatives, or of each alternative."""
+    """Return (name, parent, spec) of each alternative of a request, or of the request if it has none."""
     if request.get("exactly") is not None:
         yield request["name"], "", request["exactly"]
         return
-    for each in request.get("firstAvailable") or ():
-        yield each["name"], request["name"], each
+    for alternative in request.get("firstAvailable") or ():
+        yield alternative["name"], request["name"], alternative
 
 
 def build_request(
@@ -94,7 +95,7 @@ def build_request(
     claim_key: str,
     get_class: Callable[[str], JsonObject | None],
 ) -> Request:
-    """Raises AllocationError."""
+    """Build a request. Raise AllocationError."""
     class_name = spec.get("deviceClassName") or ""
     device_class = get_class(class_name)
     if device_class is None:
@@ -107,9 +108,9 @@ def build_request(
 
 
 def list_expressions(spec: JsonMapping) -> list[str]:
-    """The CEL selectors of a request, or of the spec of a class."""
+    """Return the CEL selectors of a request, or of the spec of a class."""
     selectors: Iterable[JsonMapping] = spec.get("selectors") or ()
-    return [each["cel"]["expression"] for each in selectors if each.get("cel")]
+    return [selector["cel"]["expression"] for selector in selectors if selector.get("cel")]
 
 
 def _tolerates(toleration: JsonMapping, taint: JsonMapping) -> bool:

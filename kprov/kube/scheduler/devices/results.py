@@ -11,7 +11,7 @@ from kprov.kube.scheduler.devices.requests import Request
 
 
 def build_allocation(claim: ClaimRequests, node: str) -> JsonObject:
-    """The allocation of a claim whose devices are chosen. node: for which they are."""
+    """Build the allocation of a claim from the devices that were chosen on the node."""
     devices: JsonObject = {"results": [_build_result(chosen) for chosen in claim.chosen]}
     config = [*_list_class_configs(claim), *_list_claim_configs(claim)]
     if config:
@@ -24,10 +24,10 @@ def build_allocation(claim: ClaimRequests, node: str) -> JsonObject:
 
 
 def list_selected(claim: ClaimRequests) -> Iterator[Request]:
-    """Each request, or the alternative that was chosen for it."""
-    chosen = {id(each.request): each.request for each in claim.chosen}
+    """Yield each request, or the alternative that was chosen for it."""
+    chosen = {id(device.request): device.request for device in claim.chosen}
     for alternatives in claim.requests:
-        yield next((each for each in alternatives if id(each) in chosen), alternatives[0])
+        yield next((request for request in alternatives if id(request) in chosen), alternatives[0])
 
 
 def _build_result(chosen: ChosenDevice) -> JsonObject:
@@ -53,7 +53,7 @@ def _build_result(chosen: ChosenDevice) -> JsonObject:
 
 
 def _list_class_configs(claim: ClaimRequests) -> list[JsonObject]:
-    """Those of a class stand once, with the names of all requests for the class."""
+    """Return the configurations of each class once, with the names of all requests for the class."""
     by_class: dict[str, list[JsonObject]] = {}
     for request in list_selected(claim):
         name = request.device_class["metadata"]["name"]
@@ -69,7 +69,7 @@ def _list_class_configs(claim: ClaimRequests) -> list[JsonObject]:
 
 
 def _list_claim_configs(claim: ClaimRequests) -> Iterator[JsonObject]:
-    """Those for all requests, for the request, or for the chosen alternative."""
+    """Yield the configurations that are for all requests, or for a selected request or its parent."""
     names = {name for request in list_selected(claim) for name in (request.parent, request.full_name)}
     for config in (claim.spec.get("devices") or {}).get("config") or ():
         requests = config.get("requests") or ()
@@ -78,11 +78,11 @@ def _list_claim_configs(claim: ClaimRequests) -> Iterator[JsonObject]:
 
 
 def _build_node_selector(chosen: Sequence[ChosenDevice], node: str) -> JsonObject | None:
-    """The nodes that can use all devices. None: all nodes."""
+    """Build a selector of the nodes that can use all devices. Return None if all nodes can."""
     term: dict[str, list[Any]] = {}
-    for each in chosen:
-        topology = each.device.topology or each.device.slice.topology
-        if topology.node or each.device.spec.get("bindsToNode"):
+    for allocated in chosen:
+        topology = allocated.device.topology or allocated.device.slice.topology
+        if topology.node or allocated.device.spec.get("bindsToNode"):
             field = {"key": "metadata.name", "operator": "In", "values": [node]}
             return {"nodeSelectorTerms": [{"matchFields": [field]}]}
         if topology.selector is not None:
@@ -91,7 +91,7 @@ def _build_node_selector(chosen: Sequence[ChosenDevice], node: str) -> JsonObjec
 
 
 def _add_requirements(term: dict[str, list[Any]], selector: JsonMapping) -> None:
-    """The selector has one term."""
+    """Add the requirements of a selector, which has a single term, to the term."""
     for added in (selector.get("nodeSelectorTerms") or ())[:1]:
         for kind in ("matchFields", "matchExpressions"):
             for requirement in added.get(kind) or ():

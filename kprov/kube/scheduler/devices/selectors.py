@@ -31,7 +31,7 @@ class Selector:
     """A compiled expression."""
 
     def __init__(self, expression: str) -> None:
-        """Raises SelectorError."""
+        """Compile the expression. Raise SelectorError."""
         environments = _load_environments()
         rewritten = rewrite(expression)
         try:
@@ -46,7 +46,7 @@ class Selector:
         self._environment = environments.dynamic
 
     def matches(self, variables: JsonMapping) -> bool:
-        """variables: see build_variables. Raises SelectorError."""
+        """Whether the device matches. ``variables``: of build_variables. Raise SelectorError."""
         try:
             result = self._program.evaluate(self._environment.bind({"device": variables}))
         except EvaluationError as error:
@@ -61,7 +61,7 @@ class Selector:
 
 @lru_cache(maxsize=_CACHED)
 def compile_selector(expression: str) -> Selector | SelectorError:
-    """Errors are cached, too."""
+    """Compile an expression. Errors are cached, too."""
     try:
         return Selector(expression)
     except SelectorError as error:
@@ -69,7 +69,7 @@ def compile_selector(expression: str) -> Selector | SelectorError:
 
 
 def build_variables(device: JsonMapping, driver: str) -> dict[str, Any]:
-    """What ``device`` is in an expression. Names without a domain are the driver's. Raises SelectorError."""
+    """Build the variable ``device``. Names without a domain get that of the driver. Raise SelectorError."""
     attributes: dict[str, dict[str, Any]] = {}
     for name, attribute in (device.get("attributes") or {}).items():
         domain, key = split_name(name, driver)
@@ -87,7 +87,7 @@ def build_variables(device: JsonMapping, driver: str) -> dict[str, Any]:
 
 
 def split_name(name: str, driver: str) -> tuple[str, str]:
-    """The domain and the rest of a qualified name."""
+    """Return the domain and the rest of a qualified name."""
     domain, slash, key = name.partition("/")
     return (domain, key) if slash else (driver, name)
 
@@ -105,7 +105,10 @@ def _decode_attribute(name: str, attribute: JsonMapping) -> Any:
 
 
 class _Environments(NamedTuple):
-    """typed: checks fields of the device. dynamic: evaluates, with a map as the device."""
+    """``typed`` checks the fields of the device in an expression.
+
+    ``dynamic`` evaluates it, with a map as the device.
+    """
 
     typed: Environment
     dynamic: Environment

@@ -38,12 +38,12 @@ class Topology(NamedTuple):
 
     @classmethod
     def of(cls, holder: JsonMapping) -> Topology:
-        """Of a slice's spec or a device."""
+        """Return the topology in the spec of a slice, or in a device."""
         return cls(holder.get("nodeName") or "", bool(holder.get("allNodes")), holder.get("nodeSelector"))
 
 
 class CounterUse(NamedTuple):
-    """What a device takes of a counter set of its pool."""
+    """What a device consumes of a counter set of its pool."""
 
     counter_set: str
     counters: dict[str, Quantity]
@@ -51,7 +51,7 @@ class CounterUse(NamedTuple):
 
 @dataclass(eq=False)
 class Device:
-    """``spec``: as in the slice."""
+    """A device of a slice. ``spec``: its object in the slice."""
 
     id: DeviceId
     spec: JsonObject
@@ -67,8 +67,8 @@ class Device:
     @cached_property
     def counter_uses(self) -> list[CounterUse]:
         return [
-            CounterUse(each["counterSet"], _parse_quantities(each.get("counters")))
-            for each in self.spec.get("consumesCounters") or ()
+            CounterUse(use["counterSet"], _parse_quantities(use.get("counters")))
+            for use in self.spec.get("consumesCounters") or ()
         ]
 
     @property
@@ -94,13 +94,13 @@ class Device:
         return build_variables(self.spec, self.id.driver)
 
     def find_attribute(self, name: str) -> JsonMapping | None:
-        """An attribute by its full name, DOMAIN/NAME. The driver's own may stand without the domain."""
+        """Return an attribute by its full name, DOMAIN/NAME. The slice may omit the driver's own domain."""
         attributes = self.spec.get("attributes") or {}
-        found: JsonMapping | None = attributes.get(name)
+        attribute: JsonMapping | None = attributes.get(name)
         domain, _, key = name.partition("/")
-        if found is None and domain == self.id.driver:
-            found = attributes.get(key)
-        return found
+        if attribute is None and domain == self.id.driver:
+            attribute = attributes.get(key)
+        return attribute
 
 
 @dataclass(eq=False)
@@ -120,11 +120,11 @@ class Slice:
 
     @property
     def node(self) -> str:
-        """The only node that can use it, "" for others."""
+        """Return the only node that can use the slice, "" for slices of several nodes."""
         return "" if self.counter_set_names else self.topology.node
 
     def list_topologies(self) -> Iterator[Topology]:
-        """One of them has to match for the slice to concern a node."""
+        """Return the topologies, one of which must match a node so that the slice concerns it."""
         if not self.per_device:
             yield self.topology
             return
@@ -142,8 +142,10 @@ def parse_slice(obj: JsonMapping) -> Slice:
         count=int(spec["pool"].get("resourceSliceCount") or 0),
         topology=Topology.of(spec),
         per_device=bool(spec.get("perDeviceNodeSelection")),
-        counter_sets={each["name"]: _parse_quantities(each.get("counters")) for each in counters},
-        counter_set_names=[each["name"] for each in counters],
+        counter_sets={
+            counter_set["name"]: _parse_quantities(counter_set.get("counters")) for counter_set in counters
+        },
+        counter_set_names=[counter_set["name"] for counter_set in counters],
         devices=[],
     )
     for device in spec.get("devices") or ():
@@ -161,7 +163,7 @@ class SliceStore:
         self._by_pool: dict[PoolId, dict[str, Slice]] = {}
 
     def set(self, obj: JsonMapping) -> None:
-        """A slice is new or changed."""
+        """Store a new or changed slice."""
         self.remove(obj)
         parsed = parse_slice(obj)
         self._slices[parsed.name] = parsed
@@ -178,17 +180,17 @@ class SliceStore:
         return self._slices.values()
 
     def list_shared(self) -> Sequence[Slice]:
-        """Slices of more than one node, or with counters."""
+        """Return the slices of more than one node, and those with counters."""
         return list(self._by_node.get("", {}).values())
 
     def list_of_node(self, node: str) -> Iterable[Slice]:
-        """Slices of this node only."""
+        """Return the slices of this node only."""
         return self._by_node.get(node, {}).values()
 
     def list_of_pool(self, pool: PoolId) -> Iterable[Slice]:
-        """Slices of all generations."""
+        """Return the slices of all generations of a pool."""
         return self._by_pool.get(pool, {}).values()
 
 
 def _parse_quantities(values: JsonMapping | None) -> dict[str, Quantity]:
-    return {name: Quantity.parse(each["value"]) for name, each in (values or {}).items()}
+    return {name: Quantity.parse(value["value"]) for name, value in (values or {}).items()}

@@ -26,11 +26,11 @@ _SCALE: Final = MAX_SCORE / 10
 
 
 class Extenders:
-    """Pods that are tried meanwhile change the state: its slots are looked up again after each answer."""
+    """Calls all extenders. Slots are looked up again after each answer, since the state changes meanwhile."""
 
     def __init__(self, configurations: Sequence[Extender] = ()) -> None:
-        ordered = sorted(configurations, key=lambda each: each.ignorable)
-        self._extenders = [HttpExtender(each) for each in ordered]
+        ordered = sorted(configurations, key=lambda configuration: configuration.ignorable)
+        self._extenders = [HttpExtender(configuration) for configuration in ordered]
 
     def __bool__(self) -> bool:
         return bool(self._extenders)
@@ -40,7 +40,7 @@ class Extenders:
             await extender.close()
 
     async def filter(self, cycle: CycleState, filtered: FilterResult) -> FilterResult:
-        """The nodes that all extenders accept. ExtenderError: one that must not fail did."""
+        """Return the nodes that all extenders accept. Raise ExtenderError if a required one fails."""
         state, pod, diagnosis = cycle.state, cycle.info.pod, filtered.diagnosis
         nodes = list_nodes(state, filtered.feasible)
         resolvable = {node.metadata.name for node in list_nodes(state, filtered.resolvable)}
@@ -62,12 +62,14 @@ class Extenders:
         return FilterResult(feasible, diagnosis, _select_names(state, resolvable))
 
     async def score(self, cycle: CycleState, feasible: Mask) -> Scores:
-        """Weighted scores by slot. An extender that fails gives none."""
+        """Return weighted scores by slot. An extender that fails adds none."""
         state, pod = cycle.state, cycle.info.pod
         nodes = list_nodes(state, feasible)
-        extenders = [each for each in self._list_interested(pod) if each.configuration.prioritize_verb]
+        extenders = [
+            extender for extender in self._list_interested(pod) if extender.configuration.prioritize_verb
+        ]
         answers = await asyncio.gather(
-            *(each.prioritize(pod, nodes) for each in extenders), return_exceptions=True
+            *(extender.prioritize(pod, nodes) for extender in extenders), return_exceptions=True
         )
         totals: dict[str, float] = {}
         for extender, answer in zip(extenders, answers, strict=True):
@@ -88,8 +90,11 @@ class Extenders:
     async def preempt(
         self, pod: Pod, victims: Mapping[str, tuple[Sequence[Pod], int]]
     ) -> dict[str, tuple[list[str], int]]:
-        """UIDs of the victims and violated budgets, by the nodes that all extenders accept. ExtenderError."""
-        pods = {each.metadata.uid: each for found, _ in victims.values() for each in found}
+        """Return UIDs of victims and violated budgets, by the nodes that all extenders accept.
+
+        Raise ExtenderError.
+        """
+        pods = {pod.metadata.uid: pod for node_victims, _ in victims.values() for pod in node_victims}
         current = dict(victims)
         for extender in self._list_interested(pod):
             if not extender.configuration.preempt_verb or not current:
@@ -100,8 +105,8 @@ class Extenders:
             except ExtenderError as error:
                 _check_ignorable(extender, error)
         return {
-            node: ([each.metadata.uid for each in found], violations)
-            for node, (found, violations) in current.items()
+            node: ([pod.metadata.uid for pod in node_victims], violations)
+            for node, (node_victims, violations) in current.items()
         }
 
     async def bind(self, pod: Pod, node: str) -> bool:
@@ -135,7 +140,7 @@ def _add_reasons(reasons: dict[str, int], answer: FilterAnswer) -> None:
 def _read_victims(
     extender: HttpExtender, answer: Mapping[str, tuple[Sequence[str], int]], pods: Mapping[str, Pod]
 ) -> dict[str, tuple[Sequence[Pod], int]]:
-    found: dict[str, tuple[Sequence[Pod], int]] = {}
+    answers: dict[str, tuple[Sequence[Pod], int]] = {}
     for node, (uids, violations) in answer.items():
         missing = [uid for uid in uids if uid not in pods]
         if missing:
@@ -143,16 +148,16 @@ def _read_victims(
             text = f"extender: {url} claims to preempt pod (UID: {missing[0]}) on node: {node}"
             raise ExtenderError(f"{text}, but the pod is not found on that node")
         if uids:
-            found[node] = [pods[uid] for uid in uids], violations
+            answers[node] = [pods[uid] for uid in uids], violations
         elif not extender.configuration.ignorable:
             raise ExtenderError(f'expected at least one victim pod on node "{node}"')
-    return found
+    return answers
 
 
 def list_nodes(state: ClusterState, slots: Mask) -> list[Node]:
-    """The nodes of these slots."""
-    found = (state.nodes[int(slot)] for slot in np.flatnonzero(slots))
-    return [node for node in found if node is not None]
+    """Return the nodes of these slots."""
+    nodes = (state.nodes[int(slot)] for slot in np.flatnonzero(slots))
+    return [node for node in nodes if node is not None]
 
 
 def _select_names(state: ClusterState, names: Sequence[str] | set[str]) -> Mask:

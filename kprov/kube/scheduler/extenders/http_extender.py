@@ -31,7 +31,7 @@ class ExtenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilterAnswer:
-    """``nodes``: names of those that stay. ``failed`` and ``unresolvable``: why others do not, by name."""
+    """``nodes``: accepted nodes. ``failed`` and ``unresolvable``: why other nodes are rejected, by name."""
 
     nodes: Sequence[str]
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class HttpExtender:
 
     def __init__(self, configuration: Extender) -> None:
         self.configuration = configuration
-        self._managed = frozenset(each.name for each in configuration.managed_resources)
+        self._managed = frozenset(resource.name for resource in configuration.managed_resources)
         self._pool: ConnectionPool | None = None
 
     def is_interested_in(self, pod: Pod) -> bool:
@@ -56,7 +56,7 @@ class HttpExtender:
         )
 
     async def filter(self, pod: Pod, nodes: Sequence[Node]) -> FilterAnswer:
-        """Raises ExtenderError."""
+        """Filter nodes. Raise ExtenderError."""
         answer = await self._send(self.configuration.filter_verb, self._describe_nodes(pod, nodes))
         if answer.get("error"):
             raise ExtenderError(str(answer["error"]))
@@ -77,7 +77,7 @@ class HttpExtender:
         return [item["metadata"]["name"] for item in items]
 
     async def prioritize(self, pod: Pod, nodes: Sequence[Node]) -> dict[str, int]:
-        """Scores by node, 0 to 10. Raises ExtenderError."""
+        """Return scores by node, 0 to 10. Raise ExtenderError."""
         answer = await self._request(self.configuration.prioritize_verb, self._describe_nodes(pod, nodes))
         if not isinstance(answer, list):
             raise ExtenderError("the answer is no list of scores")
@@ -85,26 +85,26 @@ class HttpExtender:
         return {entry["host"]: int(entry["score"]) for entry in entries}
 
     async def preempt(self, pod: Pod, victims: Mapping[str, tuple[Sequence[Pod], int]]) -> dict[str, Any]:
-        """victims: pods and violated budgets by node. Returns (UIDs, violated budgets) by node."""
+        """Return (UIDs, violated budgets) by node. ``victims``: pods and violated budgets by node."""
         caches = self.configuration.node_cache_capable
         described = {
             node: {
-                "Pods": [{"UID": each.metadata.uid} if caches else each for each in pods],
+                "Pods": [{"UID": pod.metadata.uid} if caches else pod for pod in pods],
                 "NumPDBViolations": violations,
             }
             for node, (pods, violations) in victims.items()
         }
         kind = "NodeNameToMetaVictims" if caches else "NodeNameToVictims"
         answer = await self._send(self.configuration.preempt_verb, {"Pod": pod, kind: described})
-        found = {}
+        answers = {}
         for node, entry in (answer.get("nodenametometavictims") or {}).items():
             lower = _lower_keys(entry or {})
-            uids = [_lower_keys(each)["uid"] for each in lower.get("pods") or ()]
-            found[node] = (uids, int(lower.get("numpdbviolations") or 0))
-        return found
+            uids = [_lower_keys(pod)["uid"] for pod in lower.get("pods") or ()]
+            answers[node] = (uids, int(lower.get("numpdbviolations") or 0))
+        return answers
 
     async def bind(self, pod: Pod, node: str) -> None:
-        """Raises ExtenderError."""
+        """Bind a pod. Raise ExtenderError."""
         meta = pod.metadata
         arguments = {
             "PodName": meta.name,
@@ -179,7 +179,7 @@ def _lower_keys(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_context(configuration: Extender) -> ssl.SSLContext:
-    """As upstream, enableHTTPS without a certificate authority checks no certificate."""
+    """Build the TLS context. As upstream, enableHTTPS without an authority checks no certificate."""
     tls = configuration.tls_config or ExtenderTls()
     for path in filter(None, (tls.ca_file, tls.cert_file, tls.key_file)):
         # The errors of the ssl module do not name files.

@@ -23,12 +23,12 @@ class Diagnosis:
 
     @property
     def message(self) -> str:
-        """Upstream's text: of filters, then of PostFilter."""
+        """Return upstream's text: that of the filters, then that of PostFilter."""
         return f"{self._filter_message} {self.post_filter_message}".rstrip()
 
     @property
     def _filter_message(self) -> str:
-        """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
+        """Return upstream's text, such as '0/3 nodes are available: 3 Insufficient cpu.'."""
         if not self.total:
             return "no nodes available to schedule pods"
         if self.pre_filter_message:

@@ -88,7 +88,7 @@ class EventRegistration(NamedTuple):
 
 
 def _name_action(action: Action) -> str:
-    """UpdateNodeLabel for UPDATE_NODE_LABEL."""
+    """Return UpdateNodeLabel for UPDATE_NODE_LABEL."""
     return "".join(part.capitalize() for part in (action.name or "").split("_"))
 
 

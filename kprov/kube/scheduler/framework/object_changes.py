@@ -8,7 +8,7 @@ from kprov.kube.scheduler.state.pod_requests import get_resize_fields, sum_reque
 
 
 def list_node_events(old: Node, new: Node) -> list[ClusterEvent]:
-    """None for a heartbeat."""
+    """Return the events of an update of a node, none for a heartbeat."""
     actions = []
     if old.status.allocatable != new.status.allocatable:
         actions.append(Action.UPDATE_NODE_ALLOCATABLE)
@@ -47,7 +47,7 @@ def _get_relevant_fields(pod: Pod) -> object:
 
 
 def list_pod_events(old: Pod, new: Pod) -> list[ClusterEvent]:
-    """The general update if nothing in particular changed."""
+    """Return the events of an update of a pod: the general update if no particular field changed."""
     actions = []
     if old.metadata.labels != new.metadata.labels:
         actions.append(Action.UPDATE_POD_LABEL)

@@ -43,7 +43,7 @@ class CycleState:
     selecting: set[str] = field(default_factory=set)
 
     def select_nodes(self, plugin: str, names: Iterable[str]) -> None:
-        """Of PreFilter: filter no nodes but these. Upstream calls the others UnschedulableAndUnresolvable."""
+        """Let the filters check only these nodes (upstream's PreFilterResult). Others are unresolvable."""
         mask: Mask = np.zeros(self.state.capacity, dtype=np.bool_)
         mask[[self.state.slot_of[name] for name in names if name in self.state.slot_of]] = True
         self.selected = mask if self.selected is None else self.selected & mask
@@ -51,7 +51,7 @@ class CycleState:
 
     @property
     def filters(self) -> Sequence[Plugin]:
-        """The filters of the profile that have something to check."""
+        """Return the filters of the profile that do not skip this cycle."""
         if not self.skipped:
             return self.profile.filters
         return [plugin for plugin in self.profile.filters if plugin.name not in self.skipped]
@@ -71,7 +71,7 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterResult:
-    """``feasible``: slots that every rule accepts. ``resolvable``: other slots, where preemption may help."""
+    """``feasible``: slots that all plugins accept. ``resolvable``: other slots, where preemption may help."""
 
     feasible: Mask
     diagnosis: Diagnosis
@@ -83,7 +83,7 @@ class PostFilterResult:
     """What PostFilter did for a pod that fits on no node.
 
     ``node``: where the pod will fit, "" if it loses its nomination, None if it keeps it.
-    ``work``: runs in the background; the pod is not tried meanwhile. It returns whether it succeeded.
+    ``work``: runs in the background and returns whether it succeeded. The pod is not tried meanwhile.
     """
 
     node: str | None = None
@@ -98,12 +98,12 @@ class PluginError(Exception):
 
 
 def get_priority_key(pod: Pod, timestamp: float) -> SortKey:
-    """The default order of the queue."""
+    """Return the default sort key of the queue: by priority, then by time."""
     return (-(pod.spec.priority or 0), timestamp)
 
 
 class PodGoneError(PluginError):
-    """Of Bind: the pod does not exist any more."""
+    """Bind failed because the pod does not exist any more."""
 
 
 class Plugin:
@@ -116,11 +116,14 @@ class Plugin:
     uses_requests_only = False
 
     def list_events(self) -> Sequence[EventRegistration]:
-        """Events after which a pod may fit that the plugin rejected (EventsToRegister). All by default."""
+        """Return the events after which a pod may fit that the plugin rejected (EventsToRegister).
+
+        Default: all.
+        """
         return (EventRegistration(Resource.ANY, Action.ALL),)
 
     def get_sort_key(self, pod: Pod, timestamp: float) -> SortKey:
-        """QueueSort: the pod with the smallest key is tried first.
+        """Return the key of a pod in the queue: the pod with the smallest key is tried first (QueueSort).
 
         ``timestamp``: when the pod came into the queue, or back from its last attempt.
         """
@@ -149,7 +152,7 @@ class Plugin:
         return not any(rejection.slots[slot] for rejection in self.filter(cycle))
 
     def list_demands(self, cycle: CycleState) -> Sequence[Demand]:
-        """All that the filter checks, if it reads nothing but requests."""
+        """Return all that the filter checks, if it reads nothing but requests."""
         return ()
 
     def depends_on_pods(self, cycle: CycleState) -> bool:
@@ -168,15 +171,18 @@ class Plugin:
         return None
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
+        """Return scores by slot, from 0 to MAX_SCORE, or None if all nodes are equal."""
         return None
 
     def reserve(self, cycle: CycleState, node: str) -> Status | None:
-        """The pod gets this node. Called before the next pod is scheduled. A rejection takes it back."""
+        """Reserve what the pod needs on the node, before the next pod is scheduled.
+
+        Return a rejection to refuse.
+        """
         return None
 
     def unreserve(self, cycle: CycleState, node: str) -> None:
-        """The pod does not get the node after all. Also called if ``reserve`` of this plugin was not."""
+        """Undo ``reserve``: the pod does not get the node. Also called if ``reserve`` was not."""
 
     def permit(self, cycle: CycleState, node: str) -> Status | None:
         """Decide whether the pod may be bound. None: yes.
@@ -206,7 +212,7 @@ class Plugin:
         return SKIP
 
     def post_bind(self, cycle: CycleState, node: str) -> None:
-        """The pod is bound."""
+        """Note that the pod is bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +235,7 @@ class Profile:
     post_binds: Sequence[Plugin] = ()
 
     def find_gate(self, pod: Pod) -> str:
-        """The plugin for which the pod waits before it is tried, "" for none."""
+        """Return the name of the plugin for which the pod waits before it is tried, "" for none."""
         if pod.spec.scheduling_gates:
             return SCHEDULING_GATES
         for plugin in self.pre_enqueues:
@@ -240,7 +246,7 @@ class Profile:
 
     @property
     def rejecting(self) -> Iterator[Plugin]:
-        """Plugins that can refuse a pod all nodes."""
+        """Yield the plugins that can reject a pod."""
         yield from self.pre_enqueues
         yield from self.pre_filters
         yield from self.filters

@@ -30,7 +30,10 @@ _REJECTIONS: Final = frozenset({Code.UNSCHEDULABLE, Code.UNSCHEDULABLE_AND_UNRES
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``plugin``: whose answer it is, which the framework fills in. ``seconds``: how long WAIT waits."""
+    """An answer. ``plugin``: the plugin that answered, set by the framework.
+
+    ``seconds``: how long WAIT waits.
+    """
 
     code: Code = Code.SUCCESS
     message: str = ""
@@ -52,5 +55,5 @@ SKIP: Final = Status(Code.SKIP)
 
 
 def reject(message: str, *, resolvable: bool = False) -> Status:
-    """A rejection. resolvable: preemption may help."""
+    """Return a rejection. ``resolvable``: whether preemption may help."""
     return Status(Code.UNSCHEDULABLE if resolvable else Code.UNSCHEDULABLE_AND_UNRESOLVABLE, message)

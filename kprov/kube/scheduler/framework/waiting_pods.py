@@ -14,7 +14,7 @@ MAX_WAIT_SECONDS = 15 * 60.0
 
 
 class WaitingPod:
-    """``seconds``: how long the pod waits at most for each plugin. The first timeout rejects it."""
+    """A pod that waits. ``seconds``: the longest wait for each plugin. The first timeout rejects the pod."""
 
     def __init__(self, pod: Pod, seconds: Mapping[str, float]) -> None:
         self.pod = pod
@@ -25,7 +25,7 @@ class WaitingPod:
         }
 
     def allow(self, plugin: str) -> None:
-        """The plugin lets the pod be bound. Other plugins may still hold it."""
+        """Let the plugin agree to the binding. Other plugins may still hold the pod."""
         timer = self._timers.pop(plugin, None)
         if timer is not None:
             timer.cancel()
@@ -33,15 +33,18 @@ class WaitingPod:
             self._decide(SUCCESS)
 
     def reject(self, plugin: str, message: str) -> bool:
-        """The pod does not fit. Returns False if its fate is decided already."""
+        """Reject the pod. Return False if a decision was made before."""
         return self._decide(Status(Code.UNSCHEDULABLE, message, plugin))
 
     def preempt(self, plugin: str, message: str) -> bool:
-        """The pod loses its node and is scheduled again after a backoff. False as for ``reject``."""
+        """Take the node from the pod, which is scheduled again after a backoff.
+
+        Return False as ``reject`` does.
+        """
         return self._decide(Status(Code.ERROR, message, plugin))
 
     async def wait(self) -> Status:
-        """The decision."""
+        """Wait for the decision and return it."""
         try:
             return await self._decision
         finally:
@@ -80,10 +83,10 @@ class WaitingPods:
         return self._pods.get(uid)
 
     def reject(self, uid: str, message: str = "removed") -> bool:
-        """Reject a pod for no plugin in particular. False if it does not wait."""
+        """Reject a pod for no particular plugin. Return False if it does not wait."""
         waiting = self._pods.get(uid)
         return waiting is not None and waiting.reject("", message)
 
     def remove(self, uid: str) -> None:
-        """The decision has been read."""
+        """Remove a pod whose decision has been read."""
         self._pods.pop(uid, None)

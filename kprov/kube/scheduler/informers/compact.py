@@ -34,7 +34,7 @@ _VOLUMES: Final = frozenset(
 
 
 def make_transforms() -> Mapping[type, Callable[[Any], Any]]:
-    """By view: what the informers do with an object before they store it."""
+    """Return, by view, what the informers do with an object before they store it."""
     compactor = _Compactor()
     return {
         Pod: compactor.compact_pod,
@@ -53,15 +53,15 @@ class _Compactor:
     def compact_pod(self, pod: Pod) -> Pod:
         spec, share = pod.spec, self._values
         spec.volumes = [volume for volume in spec.volumes if not _VOLUMES.isdisjoint(volume)]
-        spec.containers = [_compact_container(each) for each in spec.containers]
-        spec.init_containers = [_compact_container(each) for each in spec.init_containers]
+        spec.containers = [_compact_container(container) for container in spec.containers]
+        spec.init_containers = [_compact_container(container) for container in spec.init_containers]
         spec.ephemeral_containers = []
         share.share_fields(spec, _UNIQUE_SPEC)
         share.share_fields(pod.metadata, _UNIQUE_POD)
         status = pod.status
         kept = pod.status = PodStatus(
             phase=status.phase,
-            conditions=[each for each in status.conditions if _is_read(each, pod)],
+            conditions=[condition for condition in status.conditions if _is_read(condition, pod)],
             nominated_node_name=status.nominated_node_name,
             start_time=status.start_time,
             resource_claim_statuses=status.resource_claim_statuses,
@@ -82,7 +82,9 @@ class _Compactor:
         node.status = NodeStatus(
             capacity=status.capacity,
             allocatable=status.allocatable,
-            conditions=[Condition(type=each.type, status=each.status) for each in status.conditions],
+            conditions=[
+                Condition(type=condition.type, status=condition.status) for condition in status.conditions
+            ],
             images=status.images,
             declared_features=status.declared_features,
         )
@@ -102,12 +104,12 @@ def _compact_container(container: Container) -> Container:
 
 
 def _is_read(condition: Condition, pod: Pod) -> bool:
-    """The scheduler compares the conditions that it writes: why a pod has no node, or is preempted."""
+    """Whether the scheduler reads a condition: it compares those that it writes itself."""
     return condition.type == ("DisruptionTarget" if pod.spec.node_name else "PodScheduled")
 
 
 def _drop_template(workload: ReplicaSet | StatefulSet) -> ReplicaSet | StatefulSet:
-    """Only the selectors of workloads are read."""
+    """Keep only the selector of a workload."""
     workload.metadata.annotations = {}
     workload.spec = type(workload.spec)(selector=workload.spec.selector)
     workload.status = type(workload.status)()

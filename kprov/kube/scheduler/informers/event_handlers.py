@@ -169,7 +169,7 @@ class _EventHandlers:
             self._forget_unbound_pod(pod)
 
     def _forget_unbound_pod(self, pod: Pod) -> None:
-        """The pod is gone, or will be. Others may use the node that it got or was nominated for."""
+        """Remove a pod that is deleted or being deleted, and free its node or its nomination."""
         uid = pod.metadata.uid
         is_waiting = self._scheduler.waiting_pods.reject(uid)
         self._queue.remove(uid)
@@ -185,7 +185,7 @@ class _EventHandlers:
             self._release_nomination(pod)
 
     def _release_nomination(self, old: Pod) -> None:
-        """Pods of the same priority and below had left the place to the pod."""
+        """Wake the pods of the same and lower priorities, which had to leave space for this pod."""
         priority = old.spec.priority or 0
         self._queue.handle_event(ASSIGNED_POD_DELETE, old, None, lambda queued: queued.priority <= priority)
 
@@ -198,13 +198,13 @@ class _EventHandlers:
 
 
 def _get_relevant_node_fields(node: Node) -> object:
-    """The fields of a node that the state has. Heartbeats change others."""
+    """Return the fields of a node that the state has. Heartbeats change others."""
     status = node.status
     return node.spec, node.metadata.labels, status.allocatable, status.images, status.declared_features
 
 
 def _get_relevant_pod_fields(pod: Pod) -> object:
-    """The fields of a bound pod on which the scheduling of other pods depends."""
+    """Return the fields of a bound pod on which the scheduling of other pods depends."""
     spec = pod.spec
     return (
         pod.metadata.labels,

@@ -74,7 +74,10 @@ class SchedulerInformers:
         return cached is not None and cached.metadata.uid == pod.metadata.uid
 
     def get_default_selector(self, pod: Pod) -> LabelSelector | None:
-        """Selects the pods that are like this one: all selectors of its services and its owner, combined."""
+        """Return a selector of the pods that belong together with this one.
+
+        It joins the selectors of the pod's services and of its owner. It is None if there are none.
+        """
         parts: list[str] = []
         for service in self.services.list(pod.metadata.namespace):
             selector = service.spec.selector

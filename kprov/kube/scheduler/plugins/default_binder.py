@@ -12,7 +12,7 @@ class DefaultBinder(Plugin):
     name = "DefaultBinder"
 
     def __init__(self, binder: PodBinder | None = None) -> None:
-        """Without a binder it binds nothing."""
+        """Create the plugin. Without a binder it binds nothing."""
         self._binder = binder
 
     async def bind(self, cycle: CycleState, node: str) -> Status | None:

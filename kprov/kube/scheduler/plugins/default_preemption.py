@@ -33,7 +33,7 @@ class DefaultPreemption(Plugin):
         limits: CandidateLimits | None = None,
         extenders: Extenders | None = None,
     ) -> None:
-        """Without an evictor the plugin deletes nothing."""
+        """Create the plugin. Without an evictor it deletes nothing."""
         self._list_budgets = list_budgets
         self._evictor = evictor
         self._extenders = extenders or Extenders()
@@ -61,11 +61,11 @@ class DefaultPreemption(Plugin):
         return self._take_node(cycle, select_candidate(candidates))
 
     async def _ask_extenders(self, cycle: CycleState, candidates: list[Candidate]) -> list[Candidate]:
-        """The candidates that the extenders leave, with the victims that they choose."""
-        infos = {info.pod.metadata.uid: info for each in candidates for info in each.victims.pods}
+        """Return the candidates that the extenders accept, with the victims that they choose."""
+        infos = {info.pod.metadata.uid: info for candidate in candidates for info in candidate.victims.pods}
         victims = {
-            each.node: ([info.pod for info in each.victims.pods], each.victims.violations)
-            for each in candidates
+            candidate.node: ([info.pod for info in candidate.victims.pods], candidate.victims.violations)
+            for candidate in candidates
         }
         answer = await self._extenders.preempt(cycle.info.pod, victims)
         return [
@@ -86,9 +86,9 @@ class DefaultPreemption(Plugin):
         return PostFilterResult(node, work=lambda: evictor.preempt(pod, node, victims, lower))
 
     def _find_ineligibility(self, cycle: CycleState, resolvable: Mask) -> str:
-        """Why the pod may not preempt others now, "" if it may.
+        """Return why the pod may not preempt others now, "" if it may.
 
-        It does not as long as victims that it has chosen already are terminating.
+        It may not while victims that it has chosen before are terminating.
         """
         info, state = cycle.info, cycle.state
         if info.pod.spec.preemption_policy == "Never":

@@ -89,7 +89,7 @@ class _PodClaims:
     rejections: list[Rejection] | None = None
     #: Claims whose devices cannot be used on some node.
     unavailable: list[JsonObject] = field(default_factory=list)
-    found: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
+    allocations: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
     #: What the claims without devices get on the node of the pod, by UID.
     reserved: dict[str, JsonObject] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class _PodClaims:
         return not self.claims and not self.classes
 
     def list_missing(self, slot: int) -> list[JsonObject]:
-        """The claims that get devices on a node, in the order of ``found``."""
+        """Return the claims that get devices on a node, in the order of its allocation."""
         special = self.special.get(slot)
         return [*self.missing, special.claim] if special is not None else list(self.missing)
 
@@ -116,7 +116,10 @@ class DynamicResources(Plugin):
         timeout: float = BIND_SECONDS,
         search_seconds: float = MAX_SEARCH_SECONDS,
     ) -> None:
-        """Without a binder nothing is written. timeout: for the binding conditions of devices."""
+        """Create the plugin. Without a binder it writes nothing.
+
+        ``timeout``: for the binding conditions of devices. Both times are in seconds.
+        """
         self._search_seconds = min(search_seconds or MAX_SEARCH_SECONDS, MAX_SEARCH_SECONDS)
         self._listers = listers
         self._binder = binder
@@ -179,13 +182,13 @@ class DynamicResources(Plugin):
         return None
 
     def _find_classes(self, info: PodInfo) -> dict[str, str]:
-        """The class of each extended resource that the pod requests and that has one."""
-        found = {}
+        """Return the device class of each extended resource of the pod that has one."""
+        classes_by_resource = {}
         for name in info.extended:
             device_class = self._listers.extended.find(name) if is_device_resource(name) else None
             if device_class is not None:
-                found[name] = device_class["metadata"]["name"]
-        return found
+                classes_by_resource[name] = device_class["metadata"]["name"]
+        return classes_by_resource
 
     def _list_claims(self, pod: Pod) -> Iterator[JsonObject]:
         generated = get_generated_names(pod)
@@ -208,7 +211,7 @@ class DynamicResources(Plugin):
             yield claim
 
     def _check_claim(self, claim: JsonObject) -> None:
-        """Raises _ClaimError if the claim cannot get devices now."""
+        """Raise _ClaimError if the claim cannot get devices now."""
         if self._listers.claims.is_pending(claim["metadata"]["uid"]):
             raise _ClaimError(f"resource claim {_get_key(claim)} is in the process of being allocated")
         for request in claim["spec"].get("devices", {}).get("requests") or ():
@@ -263,14 +266,14 @@ class DynamicResources(Plugin):
                 searched = search_nodes(claims, state, self._listers, masks, deadline, slots)
             except AllocationError as error:
                 raise PluginError(f'running "{self.name}" filter plugin: {error}') from error
-            data.found |= searched.found
+            data.allocations |= searched.allocations
             if special is not None:
-                data.special |= dict.fromkeys(searched.found, special)
+                data.special |= dict.fromkeys(searched.allocations, special)
             for reason, rejected in searched.rejected.items():
                 yield Rejection(reason, rejected)
 
     def _find_unavailable(self, claim: JsonObject, masks: SelectorMasks, alive: Mask) -> Mask:
-        """Nodes on which the devices of a claim cannot be used."""
+        """Return the slots of nodes that cannot use the allocated devices of a claim."""
         nothing: Mask = np.zeros_like(alive)
         if not is_allocated(claim):
             return nothing
@@ -305,16 +308,16 @@ class DynamicResources(Plugin):
         )
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        """Earlier alternatives of requests are better."""
+        """Prefer nodes on which requests get their earlier alternatives."""
         data = _get_data(cycle)
         if not any(_list_alternatives(claim) for claim in data.claims):
             return None
         fixed = sum(_score_claim(claim, _list_results(claim)) for claim in data.claims)
         scores = np.full(cycle.state.capacity, float(fixed))
-        for slot, found in data.found.items():
+        for slot, allocation in data.allocations.items():
             # The claim for extended resources comes last, and has no alternatives.
-            for claim, chosen in zip(data.missing, found, strict=False):
-                names = {each.request.full_name for each in chosen.chosen}
+            for claim, chosen in zip(data.missing, allocation, strict=False):
+                names = {device.request.full_name for device in chosen.chosen}
                 scores[slot] += _score_claim(claim, names)
         return normalize_scores(scores, feasible)
 
@@ -325,7 +328,7 @@ class DynamicResources(Plugin):
         if not missing:
             return None
         data.chosen = data.special.get(slot)
-        for claim, chosen in zip(missing, data.found[slot], strict=True):
+        for claim, chosen in zip(missing, data.allocations[slot], strict=True):
             uid = claim["metadata"]["uid"]
             data.reserved[uid] = build_allocation(chosen, node)
             self._listers.claims.reserve(uid, data.reserved[uid])
@@ -406,13 +409,13 @@ class DynamicResources(Plugin):
 
     def _get_newest(self, claim: JsonObject) -> JsonObject:
         meta = claim["metadata"]
-        found = self._listers.claims.get(meta["namespace"], meta["name"])
-        if found is None:
+        newest = self._listers.claims.get(meta["namespace"], meta["name"])
+        if newest is None:
             if (claim["metadata"].get("annotations") or {}).get(ANNOTATION) == "true":
                 # It was created just now, and the informer does not show it yet.
                 return claim
             raise ClaimBindingError(f'resourceclaim.resource.k8s.io "{meta["name"]}" not found')
-        return found
+        return newest
 
 
 def _is_pod_itself(info: PodInfo, _: Pod, new: Pod) -> bool:
@@ -425,9 +428,10 @@ def _get_data(cycle: CycleState) -> _PodClaims:
 
 
 def _find_lacking(cycle: CycleState, data: _PodClaims) -> Mask:
-    """Nodes that have too little to say of an extended resource that no class stands for.
+    """Return the slots whose nodes do not list an extended resource of the pod that has no device class.
 
-    NodeResourcesFit rejects them before, unless it ignores the resource.
+    Only a device resource without a class counts here. NodeResourcesFit rejects such nodes first, unless it
+    ignores the resource.
     """
     names = [name for name in cycle.info.extended if is_device_resource(name) and name not in data.classes]
     lacking = [any(name not in known for name in names) for known in cycle.state.extended]
@@ -437,7 +441,7 @@ def _find_lacking(cycle: CycleState, data: _PodClaims) -> Mask:
 def _divide_nodes(
     state: ClusterState, among: Mask, classes: Mapping[str, str]
 ) -> Iterator[tuple[Mask, dict[str, str]]]:
-    """Nodes that have the same extended resources themselves, with the classes of the other ones."""
+    """Group nodes by the extended resources that they have. Yield groups with the classes of the others."""
     keys = np.zeros(state.capacity, dtype=np.int64)
     for number, name in enumerate(classes):
         keys |= (state.get_extended_resource(name).allocatable <= 0).astype(np.int64) << number
@@ -455,17 +459,17 @@ def _get_key(claim: JsonMapping) -> str:
 
 
 def _list_alternatives(claim: JsonMapping) -> list[list[str]]:
-    """The full names of the alternatives of each request that has some."""
+    """Return the full names of the alternatives of each request that has alternatives."""
     requests = claim["spec"].get("devices", {}).get("requests") or ()
     return [
-        [f"{request['name']}/{each['name']}" for each in request["firstAvailable"]]
+        [f"{request['name']}/{alternative['name']}" for alternative in request["firstAvailable"]]
         for request in requests
         if request.get("firstAvailable")
     ]
 
 
 def _list_results(claim: JsonMapping) -> set[str]:
-    """The requests to which the devices of a claim belong."""
+    """Return the requests to which the allocated devices of a claim belong."""
     allocation = (claim.get("status") or {}).get("allocation") or {}
     return {result["request"] for result in (allocation.get("devices") or {}).get("results") or ()}
 

@@ -36,7 +36,7 @@ class ImageLocality(Plugin):
 
 
 def _list_images(pod: Pod) -> Iterator[str]:
-    """Of containers, and of volumes that mount an image."""
+    """Return the images of containers, and of volumes that mount an image."""
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         yield container.image
     for volume in pod.spec.volumes:
@@ -45,5 +45,5 @@ def _list_images(pod: Pod) -> Iterator[str]:
 
 
 def normalize_image_name(image: str) -> str:
-    """With :latest where a tag is missing, as nodes report it."""
+    """Add :latest if the tag is missing, as nodes report images."""
     return image if ":" in image.rsplit("/", 1)[-1] or "@" in image else f"{image}:latest"

@@ -19,9 +19,10 @@ class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
 
     def __init__(self, hard_weight: int = 1, *, ignore_preferred: bool = False) -> None:
-        """``hard_weight``: of existing pods' required affinity in the score.
+        """Create the plugin. ``hard_weight``: weight of the required affinity of existing pods in the score.
 
-        ``ignore_preferred``: existing pods' preferred terms count only for pods that have such terms, too.
+        ``ignore_preferred``: whether preferred terms of existing pods count only for pods that have such
+        terms.
         """
         self._hard_weight = hard_weight
         self._ignore_preferred = ignore_preferred
@@ -94,14 +95,15 @@ class InterPodAffinity(Plugin):
 
 
 def _sum_near(state: ClusterState, term: AffinityTerm, counts: Counts) -> Counts:
-    """Pods in the topology domain of each slot."""
+    """Return the number of counted pods in the topology domain of each slot."""
     return sum_by_domain(state.get_label_column(term.topology_key), counts, state.alive)
 
 
 def _find_slots_near_pods(state: ClusterState, info: PodInfo) -> Mask:
-    """Slots in whose domains every required term finds a pod that all terms speak of.
+    """Return the slots in whose domains each required term selects a pod.
 
-    The first pod of a group that wants to be near its own kind finds none and may go anywhere with the label.
+    The first pod of a group that has affinity to its own labels does not find such a pod. It may go to any
+    node that has the labels of the topology.
     """
     columns = [state.get_label_column(term.topology_key) for term in info.affinity]
     counts = _count_pods_matching_all(state, info.affinity)

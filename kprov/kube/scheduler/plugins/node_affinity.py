@@ -25,7 +25,7 @@ class NodeAffinity(Plugin):
     name = "NodeAffinity"
 
     def __init__(self, added: core.NodeAffinity | None = None) -> None:
-        """``added``: what every pod of the profile has besides its own."""
+        """Create the plugin. ``added``: affinity of all pods of the profile, besides their own."""
         self._required = added.required_during_scheduling_ignored_during_execution if added else None
         self._preferred = added.preferred_during_scheduling_ignored_during_execution if added else []
 
@@ -41,7 +41,7 @@ class NodeAffinity(Plugin):
         return (added is None or matches_selector(added, node)) and is_node_selected(pod.spec, node)
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
-        """Leave out all other nodes if the affinity names nodes, as that of a DaemonSet's pod does."""
+        """Select the nodes that the affinity names, as that of a DaemonSet's pod does."""
         names = _find_named_nodes(cycle.info.pod)
         if names is None:
             return None
@@ -74,7 +74,7 @@ class NodeAffinity(Plugin):
 
 
 def _find_named_nodes(pod: Pod) -> set[str] | None:
-    """The names of which each term of the required affinity has one. None: a term has none."""
+    """Return the nodes that the required affinity names. None if one of its terms does not name nodes."""
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
     if required is None or not required.node_selector_terms:
@@ -82,9 +82,9 @@ def _find_named_nodes(pod: Pod) -> set[str] | None:
     names: set[str] = set()
     for term in required.node_selector_terms:
         fields = [
-            set(each.values)
-            for each in term.match_fields
-            if each.key == "metadata.name" and each.operator == "In"
+            set(requirement.values)
+            for requirement in term.match_fields
+            if requirement.key == "metadata.name" and requirement.operator == "In"
         ]
         if not fields:
             return None
@@ -93,7 +93,7 @@ def _find_named_nodes(pod: Pod) -> set[str] | None:
 
 
 def match_required_affinity(pod: Pod, state: ClusterState) -> Mask | None:
-    """Slots that the pod's nodeSelector and required node affinity accept; None when it has neither."""
+    """Return the slots that nodeSelector and required node affinity accept, None if the pod has neither."""
     matching: Mask | None = None
     for key, value in pod.spec.node_selector.items():
         mask = state.get_label_column(key).match_values([value])

@@ -39,9 +39,13 @@ class NodeDeclaredFeatures(Plugin):
 
 
 def _list_required_features(pod: Pod) -> Iterator[str]:
-    """Upstream's names (component-helpers/nodedeclaredfeatures)."""
+    """Return the names of required features (upstream's component-helpers/nodedeclaredfeatures)."""
     containers = (*pod.spec.containers, *pod.spec.init_containers)
-    if any(rule.get("action") == _RESTART_ALL for each in containers for rule in each.restart_policy_rules):
+    if any(
+        rule.get("action") == _RESTART_ALL
+        for container in containers
+        for rule in container.restart_policy_rules
+    ):
         yield "RestartAllContainersOnContainerExits"
     if pod.spec.host_network and pod.spec.host_users is False:
         yield "UserNamespacesHostNetworkSupport"

@@ -52,13 +52,18 @@ class NodeResourcesFit(Plugin):
     def __init__(
         self, arguments: NodeResourcesFitArgs | None = None, devices: DeviceListers | None = None
     ) -> None:
-        """devices: which extended resources DynamicResources checks on nodes that do not have them."""
+        """Create the plugin. ``devices``: which extended resources devices provide.
+
+        DynamicResources checks these on the nodes that do not list them.
+        """
         self._devices = devices or DeviceListers()
         arguments = arguments or NodeResourcesFitArgs()
         self._ignored = frozenset(arguments.ignored_resources)
         self._ignored_groups = frozenset(arguments.ignored_resource_groups)
         self._scorer = build_scorer(arguments.scoring_strategy)
-        self._resources = [(each.name, each.weight) for each in arguments.scoring_strategy.resources]
+        self._resources = [
+            (resource.name, resource.weight) for resource in arguments.scoring_strategy.resources
+        ]
 
     def list_events(self) -> Sequence[EventRegistration]:
         return (
@@ -109,7 +114,7 @@ class NodeResourcesFit(Plugin):
         ) and all(amount <= extended.get(name, 0) for name, amount in wanted)
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
-        """A request that is larger than the node cannot be resolved by preemption."""
+        """Reject nodes with too few resources. Preemption cannot help if the node itself is too small."""
         state, wanted = cycle.state, cycle.info.requests
         yield Rejection(_TOO_MANY, state.requested[:, PODS] + wanted[PODS] > state.allocatable[:, PODS], True)
         for column, reason in _REASONS:
@@ -143,7 +148,7 @@ class NodeResourcesFit(Plugin):
         return self._devices.extended.find(name) is not None
 
     def _list_wanted(self, info: PodInfo) -> list[tuple[str, int]]:
-        """Extended resources that the pod requests, without those that the arguments ignore."""
+        """Return the extended resources that the pod requests and that the arguments do not ignore."""
         return [
             (name, amount)
             for name, amount in info.extended.items()
@@ -171,7 +176,7 @@ class NodeResourcesBalancedAllocation(Plugin):
     ) -> None:
         self._devices = devices or DeviceListers()
         arguments = arguments or NodeResourcesBalancedAllocationArgs()
-        self._resources = [each.name for each in arguments.resources]
+        self._resources = [resource.name for resource in arguments.resources]
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         usages = [(name, get_usage(cycle, name, self._devices, nonzero=False)) for name in self._resources]
@@ -187,7 +192,7 @@ class NodeResourcesBalancedAllocation(Plugin):
 
 
 def _helps_class(info: PodInfo, old: JsonObject | None, new: JsonObject) -> bool:
-    """Whether the class stands for an extended resource of the pod since then."""
+    """Whether a new or changed device class now provides an extended resource that the pod requests."""
     name = get_explicit_name(new)
     if old is not None:
         return name in info.extended and name != get_explicit_name(old)
@@ -197,10 +202,10 @@ def _helps_class(info: PodInfo, old: JsonObject | None, new: JsonObject) -> bool
 def get_usage(
     cycle: CycleState, name: str, devices: DeviceListers, *, nonzero: bool
 ) -> tuple[Counts, int, Counts]:
-    """(what pods request on each slot, what the pod requests, allocatable).
+    """Return (requests of all pods by slot, request of this pod, allocatable by slot) of a resource.
 
-    Of an extended resource that a node does not have, the devices of its class count.
-    nonzero: CPU and memory count with defaults for containers without requests.
+    If a node does not list an extended resource, the devices of the resource's class count instead.
+    ``nonzero``: count defaults for CPU and memory of containers without requests.
     """
     state, info = cycle.state, cycle.info
     column = COLUMNS.get(name)

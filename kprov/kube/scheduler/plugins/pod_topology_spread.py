@@ -40,7 +40,11 @@ class Constraint:
 
 
 class PodTopologySpread(Plugin):
-    """default_selector: what a pod's like are where it has no constraints of its own (its owner's pods)."""
+    """Spreads pods over topology domains.
+
+    ``default_selector`` returns which pods to spread a pod with, if it has no constraints of its own: those
+    of the same services and owner.
+    """
 
     name = "PodTopologySpread"
 
@@ -49,7 +53,10 @@ class PodTopologySpread(Plugin):
         default_selector: Callable[[Pod], LabelSelector | None],
         defaults: Sequence[TopologySpreadConstraint] | None = None,
     ) -> None:
-        """``defaults``: constraints of pods without any. None for upstream's system defaults."""
+        """Create the plugin.
+
+        ``defaults``: constraints of pods without any, None for upstream's system defaults.
+        """
         self._default_selector = default_selector
         self._defaults = defaults
 
@@ -62,7 +69,7 @@ class PodTopologySpread(Plugin):
         )
 
     def _helps_pod(self, info: PodInfo, old: Pod | None, new: Pod | None) -> bool:
-        """Whether other pods count now."""
+        """Whether a change of another pod changes the counts of a constraint."""
         is_itself = new is not None and new.metadata.uid == info.pod.metadata.uid
         if not is_itself and any(
             pod is not None and (pod.metadata.namespace != info.namespace or not is_placed(pod))
@@ -74,8 +81,9 @@ class PodTopologySpread(Plugin):
             if is_itself and old.spec.tolerations != new.spec.tolerations:
                 return any(constraint.honour_taints for constraint in constraints)
             return any(
-                each.selector.matches(old.metadata.labels) != each.selector.matches(new.metadata.labels)
-                for each in constraints
+                constraint.selector.matches(old.metadata.labels)
+                != constraint.selector.matches(new.metadata.labels)
+                for constraint in constraints
             )
         pod = new or old
         assert pod is not None
@@ -83,7 +91,7 @@ class PodTopologySpread(Plugin):
 
     def _helps_node(self, info: PodInfo, old: Node | None, new: Node | None) -> bool:
         """Whether the domains of the pod's constraints are others now."""
-        keys = {each.topology_key for each in self._list_constraints(info.pod, "DoNotSchedule")}
+        keys = {constraint.topology_key for constraint in self._list_constraints(info.pod, "DoNotSchedule")}
         before = old is not None and keys <= old.metadata.labels.keys()
         after = new is not None and keys <= new.metadata.labels.keys()
         if old is None or new is None or before != after:
@@ -94,7 +102,7 @@ class PodTopologySpread(Plugin):
         )
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
-        """The first constraint that a node does not meet decides whether preemption may help."""
+        """Reject nodes. The first constraint that is not met decides whether preemption may help."""
         hard = self._list_constraints(cycle.info.pod, "DoNotSchedule")
         keys_present = _find_nodes_with_keys(cycle.state, hard)
         for constraint in hard:
@@ -148,20 +156,20 @@ class PodTopologySpread(Plugin):
         return _normalize(np.floor(scores + 0.5), considered)
 
     def _list_constraints(self, pod: Pod, when: str) -> list[Constraint]:
-        """The pod's own constraints, or the defaults with a selector of pods that are like it."""
+        """Return the pod's own constraints, or the defaults with the default selector."""
         own = pod.spec.topology_spread_constraints
         if own:
             return [
-                _build_constraint(each, _add_match_label_keys(each, pod))
-                for each in own
-                if each.when_unsatisfiable == when
+                _build_constraint(constraint, _add_match_label_keys(constraint, pod))
+                for constraint in own
+                if constraint.when_unsatisfiable == when
             ]
         defaults = _SYSTEM_DEFAULTS if self._defaults is None else self._defaults
-        wanted = [each for each in defaults if each.when_unsatisfiable == when]
+        wanted = [constraint for constraint in defaults if constraint.when_unsatisfiable == when]
         selector = self._default_selector(pod) if wanted else None
         if selector is None or selector.is_empty:
             return []
-        return [_build_constraint(each, selector) for each in wanted]
+        return [_build_constraint(constraint, selector) for constraint in wanted]
 
 
 def _build_constraint(constraint: TopologySpreadConstraint, selector: LabelSelector) -> Constraint:
@@ -185,9 +193,9 @@ def _add_match_label_keys(constraint: TopologySpreadConstraint, pod: Pod) -> Lab
 
 
 def _count_matching_pods(cycle: CycleState, constraint: Constraint) -> Counts:
-    """Like pods of the namespace on each slot. Pods that are being deleted do not count.
+    """Return the number of selected pods of the namespace by slot, without those that are being deleted.
 
-    An empty selector counts no pods, as upstream.
+    An empty selector counts no pods, as upstream's does.
     """
     namespace, selector = cycle.info.namespace, constraint.selector
     if selector.is_empty:
@@ -204,7 +212,7 @@ def _count_matching_pods(cycle: CycleState, constraint: Constraint) -> Counts:
 
 
 def _find_nodes_with_keys(state: ClusterState, constraints: Sequence[Constraint]) -> Mask:
-    """Nodes that have the labels of all constraints."""
+    """Return the slots of nodes that have the labels of all constraints."""
     mask = state.alive.copy()
     for constraint in constraints:
         mask &= state.get_label_column(constraint.topology_key).ids >= 0
@@ -212,7 +220,7 @@ def _find_nodes_with_keys(state: ClusterState, constraints: Sequence[Constraint]
 
 
 def _find_counted_nodes(cycle: CycleState, constraint: Constraint) -> Mask:
-    """Nodes whose pods count: by default those that the pod's node affinity accepts."""
+    """Return the slots whose pods count: by default those that the pod's node affinity accepts."""
     state = cycle.state
     mask = state.alive.copy()
     if constraint.honour_affinity:
@@ -231,7 +239,7 @@ def _find_counted_nodes(cycle: CycleState, constraint: Constraint) -> Mask:
 
 
 def _normalize(scores: Scores, considered: Mask) -> Scores:
-    """Fewest like pods get 100, as upstream's NormalizeScore; nodes that lack a label get 0."""
+    """Scale scores as upstream's NormalizeScore: the fewest pods get 100, nodes that lack a label get 0."""
     if not considered.any():
         return np.zeros_like(scores)
     smallest, largest = scores[considered].min(), scores[considered].max()

@@ -47,8 +47,8 @@ from kprov.kube.scheduler.volumes.listers import VolumeListers
 class PluginResources:
     """What plugins read and write, besides the state. The profiles share it, except the evictor.
 
-    ``default_selector``: selects the pods that are like a pod. Without ``binder``, ``evictor``,
-    ``claim_binder`` and ``pod_binder`` nothing is written.
+    ``default_selector`` returns a selector of the pods that belong together with a pod. Without ``binder``,
+    ``evictor``, ``claim_binder`` and ``pod_binder`` nothing is written.
     """
 
     default_selector: Callable[[Pod], LabelSelector | None]
@@ -71,40 +71,40 @@ _Factory = Callable[[PluginResources, document.Profile], Plugin]
 
 
 def _build_default_preemption(resources: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.DefaultPreemptionArgs)
-    limits = CandidateLimits(found.min_candidate_nodes_percentage, found.min_candidate_nodes_absolute)
+    args = profile.get_arguments(arguments.DefaultPreemptionArgs)
+    limits = CandidateLimits(args.min_candidate_nodes_percentage, args.min_candidate_nodes_absolute)
     return DefaultPreemption(resources.list_budgets, resources.evictor, limits, resources.extenders)
 
 
 def _build_dynamic_resources(resources: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.DynamicResourcesArgs)
+    args = profile.get_arguments(arguments.DynamicResourcesArgs)
     return DynamicResources(
-        resources.devices, resources.claim_binder, found.binding_seconds, found.filter_seconds
+        resources.devices, resources.claim_binder, args.binding_seconds, args.filter_seconds
     )
 
 
 def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.InterPodAffinityArgs)
-    ignore = found.ignore_preferred_terms_of_existing_pods
-    return InterPodAffinity(found.hard_pod_affinity_weight, ignore_preferred=ignore)
+    args = profile.get_arguments(arguments.InterPodAffinityArgs)
+    ignore = args.ignore_preferred_terms_of_existing_pods
+    return InterPodAffinity(args.hard_pod_affinity_weight, ignore_preferred=ignore)
 
 
 def _build_node_resources_fit(resources: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.NodeResourcesFitArgs)
+    args = profile.get_arguments(arguments.NodeResourcesFitArgs)
     if resources.ignored_resources:
-        found = msgspec.structs.replace(found, ignored_resources=list(resources.ignored_resources))
-    return NodeResourcesFit(found, resources.devices)
+        args = msgspec.structs.replace(args, ignored_resources=list(resources.ignored_resources))
+    return NodeResourcesFit(args, resources.devices)
 
 
 def _build_pod_topology_spread(resources: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.PodTopologySpreadArgs)
-    defaults = found.default_constraints if found.defaulting_type == "List" else None
+    args = profile.get_arguments(arguments.PodTopologySpreadArgs)
+    defaults = args.default_constraints if args.defaulting_type == "List" else None
     return PodTopologySpread(resources.default_selector, defaults)
 
 
 def _build_volume_binding(resources: PluginResources, profile: document.Profile) -> Plugin:
-    found = profile.get_arguments(arguments.VolumeBindingArgs)
-    return VolumeBinding(resources.listers, resources.binder, resources.assumed, found.bind_timeout_seconds)
+    args = profile.get_arguments(arguments.VolumeBindingArgs)
+    return VolumeBinding(resources.listers, resources.binder, resources.assumed, args.bind_timeout_seconds)
 
 
 FACTORIES: Final[Mapping[str, _Factory]] = {

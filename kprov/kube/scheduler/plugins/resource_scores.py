@@ -23,7 +23,7 @@ _SCALE = _MAX // 10
 
 
 def build_scorer(strategy: ScoringStrategy) -> Scorer:
-    """The strategy as a function of the usages and the number of slots."""
+    """Return the strategy as a function of the usages and the number of slots."""
     if strategy.type == "RequestedToCapacityRatio":
         parameters = strategy.requested_to_capacity_ratio
         shape = parameters.shape if parameters else []
@@ -49,7 +49,7 @@ def _score_used(requested: Counts, allocatable: Counts) -> Scores:
 
 
 def _average(usages: Sequence[Usage], capacity: int, score: Callable[[Counts, Counts], Scores]) -> Scores:
-    """Weighted by resource. Resources that a node does not have do not count for it."""
+    """Return the average weighted by resource. A resource that a node does not have does not count for it."""
     total = np.zeros(capacity, dtype=np.float64)
     weights = np.zeros(capacity, dtype=np.int64)
     for requested, allocatable, weight in usages:
@@ -59,7 +59,7 @@ def _average(usages: Sequence[Usage], capacity: int, score: Callable[[Counts, Co
 
 
 def _score_by_shape(usages: Sequence[Usage], capacity: int, shape: Sequence[ShapePoint]) -> Scores:
-    """Resources with a score of 0 do not count."""
+    """Return the weighted average of the shape's scores. Resources with a score of 0 do not count."""
     total = np.zeros(capacity, dtype=np.int64)
     weights = np.zeros(capacity, dtype=np.int64)
     for requested, allocatable, weight in usages:
@@ -73,7 +73,7 @@ def _score_by_shape(usages: Sequence[Usage], capacity: int, shape: Sequence[Shap
 
 
 def interpolate(utilization: Counts, shape: Sequence[ShapePoint]) -> Counts:
-    """The value of the broken line through the points, constant before the first and after the last."""
+    """Interpolate between the points of the shape. Before the first and after the last it is constant."""
     result = np.full(len(utilization), shape[-1].score * _SCALE, dtype=np.int64)
     for left, right in reversed(list(pairwise(shape))):
         rise = (right.score - left.score) * _SCALE
@@ -86,7 +86,10 @@ def interpolate(utilization: Counts, shape: Sequence[ShapePoint]) -> Counts:
 
 
 def score_balance(requested: Sequence[Counts], allocatable: Sequence[Counts]) -> Scores:
-    """100 less the standard deviation of the shares, in percent. Resources that a node lacks do not count."""
+    """Return 100 less the standard deviation of the used shares, in percent.
+
+    Resources that a node does not have do not count.
+    """
     present = [size > 0 for size in allocatable]
     shares = [
         np.minimum(used / np.maximum(size, 1), 1.0) * here

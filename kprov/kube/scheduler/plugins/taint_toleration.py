@@ -55,7 +55,7 @@ class TaintToleration(Plugin):
 
 
 def find_untolerated_taint(taints: TaintSet, tolerations: list[Toleration]) -> Taint | None:
-    """The first taint that keeps a pod with these tolerations away."""
+    """Return the first taint that these tolerations do not tolerate."""
     for key, value, effect in taints:
         if effect in ("NoSchedule", "NoExecute"):
             taint = Taint(key=key, value=value, effect=effect)

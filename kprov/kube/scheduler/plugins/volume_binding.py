@@ -39,7 +39,7 @@ class _ClaimError(Exception):
 
 @dataclass(slots=True)
 class _PodClaims:
-    """A pod's claims: bound ones, and those that are bound once the pod has a node."""
+    """The claims of a pod: bound ones, and those that are bound once the pod has a node."""
 
     bound: list[PersistentVolumeClaim] = field(default_factory=list)
     delayed: list[PersistentVolumeClaim] = field(default_factory=list)
@@ -58,7 +58,7 @@ class VolumeBinding(Plugin):
         assumed: AssumedBindings | None = None,
         timeout: float = BIND_SECONDS,
     ) -> None:
-        """Without a binder the plugin only filters. ``assumed`` is shared by all profiles."""
+        """Create the plugin. Without a binder it only filters. ``assumed`` is shared by all profiles."""
         self._listers = listers
         self._binder = binder
         self._assumed = AssumedBindings() if assumed is None else assumed
@@ -136,7 +136,7 @@ class VolumeBinding(Plugin):
     def _check_bound_claims(
         self, claims: Sequence[PersistentVolumeClaim], state: ClusterState
     ) -> Iterator[Rejection]:
-        """The first claim that does not fit gives a node its reason."""
+        """Reject the nodes that cannot reach a volume. The first claim that does not fit is the reason."""
         conflict: Mask = np.zeros(state.capacity, dtype=np.bool_)
         for claim in claims:
             volume = self._listers.get_volume(claim.spec["volumeName"])
@@ -175,7 +175,7 @@ class VolumeBinding(Plugin):
         return None
 
     def unreserve(self, cycle: CycleState, node: str) -> None:
-        """Called also when the claims are bound and in the caches: nothing is assumed any more then."""
+        """Forget the assumed bindings of the pod. There are none left if its claims are already bound."""
         claims = cycle.data.get(self.name)
         if isinstance(claims, _PodClaims) and claims.bindings is not None:
             self._assumed.remove(claims.bindings)

@@ -40,7 +40,7 @@ class _Disk(NamedTuple):
 
 
 class _Volumes(NamedTuple):
-    """Those of the pod: claims that allow one pod, and disks."""
+    """The restricted volumes of a pod: claims that allow a single pod, and disks."""
 
     claims: frozenset[str]
     disks: frozenset[_Disk]

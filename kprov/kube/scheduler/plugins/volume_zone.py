@@ -66,7 +66,7 @@ class VolumeZone(Plugin):
 
 
 def _list_zones(volume: PersistentVolume) -> Iterator[tuple[str, frozenset[str]]]:
-    """The labels of zones and regions. Volumes that are replicated over zones name them all."""
+    """Return the labels of zones and regions. Volumes that are replicated over zones name all of them."""
     for key, text in volume.metadata.labels.items():
         values = frozenset(value.strip() for value in text.split("__"))
         # Upstream ignores malformed labels.
@@ -75,7 +75,7 @@ def _list_zones(volume: PersistentVolume) -> Iterator[tuple[str, frozenset[str]]
 
 
 def _refuse_other_zones(key: str, values: frozenset[str], state: ClusterState) -> Mask:
-    """Nodes without labels of zones and regions are accepted, as upstream: the cluster has no zones."""
+    """Reject nodes of other zones. As upstream, nodes without labels of zones and regions are accepted."""
     has_zone: Mask = np.zeros(state.capacity, dtype=np.bool_)
     for label in (*_LABELS, *_BETA):
         has_zone |= state.get_label_column(label).ids >= 0

@@ -28,7 +28,7 @@ class Budget:
 
 
 def build_budgets(budgets: Iterable[PodDisruptionBudget]) -> list[Budget]:
-    """Budgets with their selectors ready. As in upstream's scheduler, an empty selector selects nothing."""
+    """Build budgets with parsed selectors. As in upstream's scheduler, an empty selector selects nothing."""
     built = [
         Budget(
             namespace=budget.metadata.namespace,
@@ -45,7 +45,7 @@ def build_budgets(budgets: Iterable[PodDisruptionBudget]) -> list[Budget]:
 def split_by_violation(
     infos: Iterable[PodInfo], budgets: Sequence[Budget]
 ) -> tuple[list[PodInfo], list[PodInfo]]:
-    """(pods whose removal violates a budget, other pods), each in the order of ``infos``.
+    """Return (pods whose removal violates a budget, other pods), each in the order of ``infos``.
 
     Budgets are charged in that order: the first pods get what a budget allows.
     """

@@ -31,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """How many candidates are enough: a percentage of the nodes, but not fewer than ``absolute``."""
+    """How many candidates suffice: a percentage of the nodes, but at least ``absolute``."""
 
     percentage: int = 10
     absolute: int = 100
@@ -54,7 +54,7 @@ class _Search:
 
     @property
     def is_over(self) -> bool:
-        """Enough candidates, one of which violates no budget."""
+        """Whether there are enough candidates, one of which violates no budget."""
         return len(self.candidates) >= self.enough and any(
             not candidate.victims.violations for candidate in self.candidates
         )
@@ -67,10 +67,10 @@ def find_candidates(
     limits: CandidateLimits,
     rng: random.Random,
 ) -> tuple[list[Candidate], Diagnosis]:
-    """Candidates that violate no budget first. The diagnosis says why other nodes are none.
+    """Return the candidates, those that violate no budget first, and why the other nodes are none.
 
-    ``resolvable``: slots that were rejected for what the removal of pods may change. The search starts at a
-    random one of them, so that equal nodes are preempted evenly.
+    ``resolvable``: rejected slots where the removal of pods may help. The search starts at a random one of
+    them, so that equal nodes are preempted evenly.
     """
     state, plugins = cycle.state, cycle.filters
     potential = resolvable & state.alive
@@ -86,8 +86,8 @@ def find_candidates(
             _try_node(cycle, int(slot), dependent, budgets, demands, search)
             if search.is_over:
                 break
-    found = sorted(search.candidates, key=lambda candidate: bool(candidate.victims.violations))
-    return found, Diagnosis(state.node_count, search.reasons, frozenset())
+    candidates = sorted(search.candidates, key=lambda candidate: bool(candidate.victims.violations))
+    return candidates, Diagnosis(state.node_count, search.reasons, frozenset())
 
 
 def _exclude_hopeless(cycle: CycleState, plugins: Sequence[Plugin], potential: Mask, search: _Search) -> Mask:
@@ -119,7 +119,7 @@ def _copy_reasons(diagnosis: Diagnosis, search: _Search) -> None:
 
 
 def _list_demands(cycle: CycleState, plugins: Sequence[Plugin]) -> list[Demand] | None:
-    """All that the plugins check, None if one of them reads more than requests."""
+    """Return all that the plugins check, None if one of them reads more than requests."""
     if not all(plugin.uses_requests_only for plugin in plugins):
         return None
     return [demand for plugin in plugins for demand in plugin.list_demands(cycle)]

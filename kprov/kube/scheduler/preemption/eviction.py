@@ -22,7 +22,10 @@ _CONDITION = "DisruptionTarget"
 
 
 class Evictor:
-    """``cancel_binding``: returns whether it stopped the binding of a pod, which then needs no deletion."""
+    """Deletes victims.
+
+    ``cancel_binding`` returns whether it stopped the binding of a pod, which then needs no deletion.
+    """
 
     def __init__(
         self,

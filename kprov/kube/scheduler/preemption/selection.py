@@ -12,9 +12,10 @@ _OFFSET = 2**31
 
 
 def select_candidate(candidates: Sequence[Candidate]) -> Candidate:
-    """The least by violated budgets, highest priority, sum of priorities, and number of victims.
+    """Choose by the fewest violated budgets, the lowest priorities, and the fewest victims.
 
-    Among equal candidates, the one whose most important victims started last, then the first.
+    The exact order: violated budgets, highest priority, sum of priorities, number of victims. Among equal
+    candidates, take the one whose most important victims started last, then the first.
     """
     least = min(_rank(candidate.victims) for candidate in candidates)
     equal = [candidate for candidate in candidates if _rank(candidate.victims) == least]
@@ -27,6 +28,9 @@ def _rank(victims: Victims) -> tuple[int, int, int, int]:
 
 
 def _get_earliest_start(victims: Victims) -> str:
-    """Of the victims with the highest priority. Start times have one format and compare as text."""
+    """Return the earliest start among the victims with the highest priority.
+
+    Start times have one format and compare as text.
+    """
     highest = victims.pods[0].priority
     return min(get_start_time(info) for info in victims.pods if info.priority == highest)

@@ -23,13 +23,13 @@ class Simulation(Protocol):
     ) -> None: ...
 
     def remove(self, info: PodInfo) -> None:
-        """A pod of the node is gone."""
+        """Remove a pod from the node."""
 
     def restore_if_fits(self, info: PodInfo) -> bool:
-        """Bring a pod back, unless the pod of the cycle does not fit beside it."""
+        """Bring a pod back, unless the pod of the cycle does not fit beside it. Return whether it is back."""
 
     def list_reasons(self) -> list[str]:
-        """Why the pod of the cycle does not fit, [] if it fits."""
+        """Return why the pod of the cycle does not fit, [] if it fits."""
 
 
 class StateSimulation:
@@ -91,7 +91,7 @@ class RequestSimulation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The state was not changed."""
+        """Do nothing: the state was not changed."""
 
     def remove(self, info: PodInfo) -> None:
         self._change(info, 1)

@@ -28,7 +28,7 @@ def get_start_time(info: PodInfo) -> str:
 
 
 def sort_by_importance(infos: Sequence[PodInfo]) -> list[PodInfo]:
-    """By priority, then those that run longer."""
+    """Sort by priority, then by start time: the oldest first."""
     return sorted(infos, key=lambda info: (-info.priority, get_start_time(info)))
 
 
@@ -39,12 +39,13 @@ def select_victims(
     budgets: Sequence[Budget],
     demands: Sequence[Demand] | None = None,
 ) -> Victims | list[str]:
-    """The victims on a node, or the reasons why the pod does not fit even without all lower pods.
+    """Return the victims on a node, or the reasons why the pod does not fit even without all lower pods.
+
+    All lower pods are removed. Then those with which the pod still fits come back, the most important first,
+    and pods that violate a budget before the others. The state is as before afterwards.
 
     ``plugins``: those whose filter depends on other pods. ``demands``: all that they check, None if they read
-    more than requests. All lower pods are removed, and those with which the pod still fits come back, the
-    most important first. Pods that violate a budget come back before others. The state is as before
-    afterwards.
+    more than requests.
     """
     priority = cycle.info.priority
     lower = [info for info in cycle.state.pods_on[slot].values() if info.priority < priority]

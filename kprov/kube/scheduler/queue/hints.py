@@ -23,34 +23,39 @@ Matches = Mapping[PluginKey, Sequence[Hint | None]]
 
 
 class HintTable:
-    """The registrations of all plugins that can reject a pod. others: names that wait for all events."""
+    """The registrations of all plugins that can reject a pod.
 
-    def __init__(self, profiles: Sequence[Profile] = (), others: Iterable[str] = ()) -> None:
+    ``extra_plugins``: names that wait for all events.
+    """
+
+    def __init__(self, profiles: Sequence[Profile] = (), extra_plugins: Iterable[str] = ()) -> None:
         self._registrations: dict[PluginKey, Sequence[EventRegistration]] = {
             (profile.name, plugin.name): plugin.list_events()
             for profile in profiles
             for plugin in profile.rejecting
         }
         anything = (EventRegistration(Resource.ANY, Action.ALL),)
-        self._registrations |= {(profile.name, name): anything for profile in profiles for name in others}
-        self._found: dict[ClusterEvent, Matches] = {}
+        self._registrations |= {
+            (profile.name, name): anything for profile in profiles for name in extra_plugins
+        }
+        self._matches_by_event: dict[ClusterEvent, Matches] = {}
 
     def find(self, event: ClusterEvent) -> Matches:
-        """The plugins that wait for the event."""
-        found = self._found.get(event)
-        if found is None:
-            found = self._found[event] = self._search(event)
-        return found
+        """Return the plugins that wait for the event, with their hints."""
+        matches = self._matches_by_event.get(event)
+        if matches is None:
+            matches = self._matches_by_event[event] = self._search(event)
+        return matches
 
     def _search(self, event: ClusterEvent) -> Matches:
-        found: dict[PluginKey, list[Hint | None]] = {}
+        matches: dict[PluginKey, list[Hint | None]] = {}
         if event.resource == Resource.NODE:
-            found[NO_PLUGIN] = [None]
+            matches[NO_PLUGIN] = [None]
         for key, registrations in self._registrations.items():
-            hints = [each.hint for each in registrations if each.matches(event)]
+            hints = [registration.hint for registration in registrations if registration.matches(event)]
             if hints:
-                found[key] = hints
-        return found
+                matches[key] = hints
+        return matches
 
 
 def run_hint(plugin: str, hint: Hint | None, event: ClusterEvent, info: PodInfo, old: Any, new: Any) -> bool:

@@ -31,17 +31,17 @@ class InFlightEvents:
         return uid in self._starts
 
     def __len__(self) -> int:
-        """Events in the log."""
+        """Return the number of events in the log."""
         return len(self._log)
 
     def count(self) -> dict[str, int]:
-        """Events by their labels. PodPopped: attempts under way."""
-        counts = Counter(each.event.label for each in self._log)
+        """Return the number of events by label, and under PodPopped that of attempts under way."""
+        counts = Counter(entry.event.label for entry in self._log)
         counts["PodPopped"] = len(self._starts)
         return dict(counts)
 
     def start(self, uid: str) -> None:
-        """An attempt to schedule the pod begins."""
+        """Record that an attempt to schedule the pod begins."""
         self._starts[uid] = self._first + len(self._log)
 
     def add(self, event: ObjectEvent) -> None:
@@ -49,12 +49,12 @@ class InFlightEvents:
             self._log.append(event)
 
     def iterate(self, uid: str) -> Iterator[ObjectEvent]:
-        """Events since the start of the pod's attempt."""
+        """Iterate over the events since the start of the pod's attempt."""
         start = self._starts.get(uid)
         return iter(()) if start is None else islice(self._log, start - self._first, None)
 
     def end(self, uid: str) -> None:
-        """The attempt needs its events no more. Unknown pods are ignored."""
+        """Drop events that only this attempt could need. Unknown pods are ignored."""
         if self._starts.pop(uid, None) is None:
             return
         if not self._starts:

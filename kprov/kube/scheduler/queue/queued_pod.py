@@ -17,7 +17,7 @@ class Backoff:
     maximum: float = 10.0
 
     def get_seconds(self, failures: int) -> float:
-        """Doubles with each failure: 1, 2, 4, 8, 10. No failure needs no backoff."""
+        """Return the backoff, which doubles with each failure: 1, 2, 4, 8, 10. It is 0 without a failure."""
         return min(self.maximum, self.initial * 2.0 ** (failures - 1)) if failures else 0.0
 
 
@@ -26,10 +26,12 @@ DEFAULT_BACKOFF = Backoff()
 
 @dataclass(slots=True)
 class QueuedPod:
-    """``added``: when it came into the queue. ``timestamp``: when it came back from its last attempt.
+    """A pod of the queue, with what its attempts left.
 
-    ``rejected_by``: plugins that rejected it last. ``pending``: those of them that wait for an event of their
-    own. ``blocked``: work of PostFilter is under way, such as a preemption. ``woken``: an event came then.
+    ``added``: when it came into the queue. ``timestamp``: when it came back from its last attempt.
+    ``rejected_by``: the plugins that rejected it last. ``pending``: those of them that wait for an event of
+    their own. ``blocked``: whether work of PostFilter is under way, such as a preemption. ``woken``: whether
+    an event came during that work.
     """
 
     pod: Pod
@@ -60,24 +62,24 @@ class QueuedPod:
 
     @property
     def failures(self) -> int:
-        """For the backoff."""
+        """Return the number of failures that the backoff counts."""
         return self.error_count or self.unschedulable_count
 
     @property
     def keys(self) -> list[PluginKey]:
-        """The plugins that rejected it."""
+        """Return the plugins that rejected the pod."""
         profile = self.pod.spec.scheduler_name
         return [(profile, plugin) for plugin in self.rejected_by] or [NO_PLUGIN]
 
     @property
     def info(self) -> PodInfo:
-        """Computed once for all attempts and hints."""
+        """Return the PodInfo, which is computed once for all attempts and hints."""
         if self._info is None:
             self._info = build_pod_info(self.pod)
         return self._info
 
     def set_pod(self, pod: Pod) -> None:
-        """The pod as it is now. The scheduler itself writes the status."""
+        """Replace the pod. The info is kept if only other fields changed, such as the status."""
         if self._info is not None:
             if _get_relevant_fields(self.pod) == _get_relevant_fields(pod):
                 self._info.pod = pod
@@ -87,5 +89,5 @@ class QueuedPod:
 
 
 def _get_relevant_fields(pod: Pod) -> object:
-    """The fields on which a PodInfo depends."""
+    """Return the fields on which a PodInfo depends."""
     return pod.spec, pod.metadata.labels, pod.metadata.namespace

@@ -39,9 +39,10 @@ class SchedulingQueue:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """find_gate: the plugin for which a pod waits before it is tried, "" for none (PreEnqueue).
+        """Create an empty queue.
 
-        get_sort_key: of QueueSort; by priority without.
+        ``find_gate``: returns the plugin for which a pod waits before it is tried, "" for none (PreEnqueue).
+        ``get_sort_key``: of QueueSort; by default pods are sorted by priority.
         """
         self._backoff = backoff
         self._find_gate = find_gate or Profile("").find_gate
@@ -68,7 +69,7 @@ class SchedulingQueue:
         return uid in self._pods
 
     def count_pending(self) -> dict[str, int]:
-        """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
+        """Return the number of pods by queue, under the names of upstream's metric scheduler_pending_pods."""
         backing_off = self._count_current(entry[-2:] for entry in self._backing_off)
         return {
             "gated": self._unschedulable.gated_count,
@@ -78,14 +79,14 @@ class SchedulingQueue:
         }
 
     def count_in_flight(self) -> dict[str, int]:
-        """Pods that are being scheduled, and events since, under the names of scheduler_inflight_events."""
+        """Return the pods under way and events since, under the names of scheduler_inflight_events."""
         return self._in_flight.count()
 
     def _count_current(self, entries: Iterable[tuple[int, str]]) -> int:
         return sum(self._get_current(uid, number) is not None for number, uid in entries)
 
     def add(self, pod: Pod) -> None:
-        """A pod without a node is new."""
+        """Add a new pod that has no node."""
         if pod.metadata.uid in self._pods:
             self.update(pod)
             return
@@ -98,7 +99,7 @@ class SchedulingQueue:
             self._activate(queued, UNSCHEDULABLE_POD_ADD.label)
 
     def update(self, pod: Pod) -> None:
-        """A pod of the queue changed, maybe while it is being scheduled. Other pods are ignored."""
+        """Update a pod of the queue, maybe while it is being scheduled. Other pods are ignored."""
         queued = self._pods.get(pod.metadata.uid)
         if queued is None:
             return
@@ -139,7 +140,7 @@ class SchedulingQueue:
         self._hold(queued, event)
 
     def remove(self, uid: str) -> None:
-        """The pod is bound or deleted."""
+        """Remove a pod that is bound or deleted."""
         queued = self._pods.pop(uid, None)
         if queued is None:
             return
@@ -170,7 +171,7 @@ class SchedulingQueue:
                     await self._wake.wait()
 
     def _take_active(self) -> QueuedPod | None:
-        """An active pod. If there is none, the pod whose backoff ends first."""
+        """Take an active pod, or else the pod whose backoff ends first."""
         while self._active:
             _, number, uid = heapq.heappop(self._active)
             queued = self._get_current(uid, number)
@@ -185,7 +186,7 @@ class SchedulingQueue:
         return None
 
     def end_attempt(self, uid: str) -> None:
-        """No plugin can reject the pod any more: its attempt ends with its binding or an error."""
+        """Drop the events of an attempt that can only end with a binding or an error."""
         self._in_flight.end(uid)
 
     def add_unschedulable(
@@ -196,9 +197,9 @@ class SchedulingQueue:
         *,
         block: bool = False,
     ) -> None:
-        """No node fits. Hold the pod until an event may help, which may have come in the meantime.
+        """Hold a pod that fits on no node until an event may help, which may have come during the attempt.
 
-        block: hold it at least until ``unblock``.
+        ``block``: hold it at least until ``unblock``.
         """
         missed = list(self._in_flight.iterate(queued.uid))
         self._in_flight.end(queued.uid)
@@ -211,12 +212,12 @@ class SchedulingQueue:
         queued.blocked, queued.woken, queued.flushed = block, False, False
         count_rejections(queued, 1)
         self._hold(queued, _ATTEMPT_FAILURE)
-        for each in missed:
-            if self._try_again(queued, self._hints.find(each.event), each, _ATTEMPT_FAILURE):
+        for change in missed:
+            if self._try_again(queued, self._hints.find(change.event), change, _ATTEMPT_FAILURE):
                 return
 
     def unblock(self, uid: str, *, retry: bool) -> None:
-        """The work of PostFilter is done. Try the pod again after an event, or if retry is True."""
+        """Release a pod whose work of PostFilter is done: try it again if ``retry``, else after an event."""
         queued = self._unschedulable.get(uid)
         if queued is None or not queued.blocked:
             return
@@ -229,7 +230,7 @@ class SchedulingQueue:
             self._requeue(queued, _ATTEMPT_FAILURE)
 
     def retry_after_backoff(self, queued: QueuedPod) -> None:
-        """A plugin or a request failed. Try again after the backoff."""
+        """Try a pod again after its backoff, because a plugin or a request failed."""
         self._in_flight.end(queued.uid)
         if queued.uid in self._pods:
             queued.error_count += 1
@@ -274,7 +275,7 @@ class SchedulingQueue:
         return helps
 
     def _requeue(self, queued: QueuedPod, event: str, *, immediately: bool = False) -> None:
-        """Leave the unschedulable pods: for the active ones, or for those in backoff while it lasts."""
+        """Move an unschedulable pod to the active pods, or to those in backoff while its backoff lasts."""
         if queued.gated:
             self._check_gate(queued, event)
             return
@@ -315,7 +316,7 @@ class SchedulingQueue:
         metrics.record_incoming("unschedulable", event)
 
     def _flush_expired(self) -> None:
-        """Activate pods whose backoff is over or that waited for UNSCHEDULABLE_SECONDS."""
+        """Activate the pods whose backoff is over, and those that waited for UNSCHEDULABLE_SECONDS."""
         now = self._clock()
         while self._failed and self._failed[0][0] <= now:
             _, number, uid = heapq.heappop(self._failed)
@@ -333,7 +334,7 @@ class SchedulingQueue:
             self._activate(queued, _BACKOFF_COMPLETE)
 
     def _get_next_deadline(self) -> float | None:
-        """Seconds until the next pod must become active. None if no pod waits for a time."""
+        """Return the seconds until the next pod must become active, None if no pod waits for a time."""
         times = [self._failed[0][0]] if self._failed else []
         flush = self._unschedulable.get_deadline()
         if flush is not None:

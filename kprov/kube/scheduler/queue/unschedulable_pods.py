@@ -37,7 +37,7 @@ class UnschedulablePods:
 
     @property
     def count(self) -> int:
-        """Without gated pods."""
+        """Return the number of pods without the gated ones."""
         return len(self._waiting) + len(self._blocked)
 
     def add(self, queued: QueuedPod, now: float) -> None:
@@ -52,13 +52,13 @@ class UnschedulablePods:
             self._rejected.setdefault(key, {})[queued.uid] = queued
 
     def unblock(self, queued: QueuedPod, now: float) -> None:
-        """The pod's preemption is over."""
+        """Let a pod wait for an event only: its preemption is over."""
         queued.blocked = False
         del self._blocked[queued.uid]
         self._waiting[queued.uid] = now + UNSCHEDULABLE_SECONDS, queued
 
     def remove(self, uid: str) -> None:
-        """Unknown pods are ignored."""
+        """Remove a pod. Unknown pods are ignored."""
         entry = self._waiting.pop(uid, None)
         queued = entry[1] if entry else self._blocked.pop(uid, None) or self._gated.pop(uid, None)
         if queued is not None:
@@ -69,7 +69,7 @@ class UnschedulablePods:
                     del self._rejected[key]
 
     def list_rejected(self, matches: Matches) -> Iterator[QueuedPod]:
-        """Pods that one of these plugins rejected, each once. They may be removed meanwhile."""
+        """Yield the pods that one of these plugins rejected. The caller may remove them meanwhile."""
         seen: set[str] = set()
         for key in matches:
             for queued in list(self._rejected.get(key, {}).values()):
@@ -87,7 +87,7 @@ class UnschedulablePods:
             yield queued
 
     def get_deadline(self) -> float | None:
-        """When the next pod's time is over."""
+        """Return when the time of the next pod is over."""
         return next(iter(self._waiting.values()))[0] if self._waiting else None
 
 

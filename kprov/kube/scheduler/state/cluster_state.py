@@ -63,7 +63,7 @@ class ClusterState:
     # nodes
 
     def set_node(self, node: Node) -> None:
-        """A node is new or changed."""
+        """Store a new or changed node."""
         name = node.metadata.name
         slot = self.slot_of.get(name)
         if slot is None:
@@ -88,7 +88,7 @@ class ClusterState:
             self._add_pod_to_node(info, slot)
 
     def remove_node(self, name: str) -> None:
-        """A node is gone; its pods wait as strays in case it comes back."""
+        """Remove a node. Its pods are kept in case it comes back."""
         slot = self.slot_of.pop(name, None)
         if slot is None:
             return
@@ -109,11 +109,11 @@ class ClusterState:
 
     @property
     def node_count(self) -> int:
-        """Nodes known."""
+        """Return the number of known nodes."""
         return len(self.slot_of)
 
     def get_label_column(self, key: str) -> LabelColumn:
-        """A label's column, made when it is first asked for."""
+        """Return the column of a label, which is made at the first call."""
         column = self._labels.get(key)
         if column is None:
             column = self._labels[key] = LabelColumn(self.capacity)
@@ -123,7 +123,7 @@ class ClusterState:
         return column
 
     def get_extended_resource(self, name: str) -> ExtendedResource:
-        """The arrays of an extended resource. They are made when a pod first requests it."""
+        """Return the arrays of an extended resource, which are made when a pod first requests it."""
         resource = self._extended.get(name)
         if resource is None:
             resource = self._extended[name] = ExtendedResource(self.capacity)
@@ -135,7 +135,7 @@ class ClusterState:
         return resource
 
     def get_image_sizes(self, image: str) -> Counts:
-        """Bytes of an image by slot, 0 where the node lacks it. Kept for the images of recent pods."""
+        """Return the bytes of an image by slot, 0 where the node lacks it. Recent images are cached."""
         sizes = self._image_sizes.get(image)
         if sizes is None:
             sizes = self._image_sizes[image] = np.array(
@@ -150,7 +150,10 @@ class ClusterState:
     # pods
 
     def add_pod(self, info: PodInfo, node_name: str) -> None:
-        """A pod is on a node (bound, or assumed to be). Replaces what is known of the same pod."""
+        """Add a pod to a node to which it is bound, or assumed to be.
+
+        It replaces an earlier state of the pod.
+        """
         uid = info.pod.metadata.uid
         self.remove_pod(uid)
         self.pods[uid] = info
@@ -161,7 +164,7 @@ class ClusterState:
             self._add_pod_to_node(info, slot)
 
     def remove_pod(self, uid: str) -> None:
-        """A pod is on no node any more; unknown ones are no error."""
+        """Remove a pod from its node. Unknown pods are ignored."""
         info = self.pods.pop(uid, None)
         if info is None:
             return
@@ -178,7 +181,7 @@ class ClusterState:
             self.remove_pod(uid)
 
     def get_node_of(self, uid: str) -> str | None:
-        """The node of a pod, "" for one that is not known. None for an unknown pod."""
+        """Return the node of a pod: "" if the node is not known, None if the pod is not known."""
         info = self.pods.get(uid)
         if info is None:
             return None
@@ -192,10 +195,10 @@ class ClusterState:
             info.pod = pod
 
     def sum_requests_below(self, priority: int) -> Counts:
-        """What pods of lower priorities request, as in ``requested``."""
+        """Return what pods of lower priorities request, with the columns of ``requested``."""
         total = np.zeros_like(self.requested)
-        for each, requests in self._requested_by_priority.items():
-            if each < priority:
+        for pod_priority, requests in self._requested_by_priority.items():
+            if pod_priority < priority:
                 total += requests
         return total
 
@@ -212,7 +215,7 @@ class ClusterState:
         return state
 
     def change_requests(self, info: PodInfo, slot: int, sign: int) -> None:
-        """Add (1) or subtract (-1) the requests of a pod. Its other traces stay: see add_pod, remove_pod."""
+        """Add (1) or subtract (-1) the requests of a pod, and nothing else that add_pod counts."""
         self.requested[slot] += sign * info.requests
         self._change_extended(info, slot, sign)
 
@@ -222,7 +225,7 @@ class ClusterState:
                 self._extended[name].requested[slot] += sign * amount
 
     def change_requests_of(self, placed: Sequence[tuple[PodInfo, int]], sign: int) -> None:
-        """``change_requests`` for many pods with their slots."""
+        """Do ``change_requests`` for many pods with their slots."""
         if not placed:
             return
         slots = [slot for _, slot in placed]
@@ -231,9 +234,9 @@ class ClusterState:
             self._change_extended(info, slot, sign)
 
     def set_namespace_labels(self, namespace: str, labels: dict[str, str]) -> bool:
-        """A namespace's labels as they are now, {} when it is gone; whether they changed.
+        """Replace the labels of a namespace, {} when it is gone. Return whether they changed.
 
-        Counters of terms with a namespaceSelector count the namespace's pods anew.
+        Counters of terms with a namespaceSelector count the pods of the namespace again.
         """
         if self.namespace_labels.get(namespace, {}) == labels:
             return False
@@ -252,7 +255,10 @@ class ClusterState:
                 counter.change(info, sign)
 
     def count(self, key: object, accepts: Callable[[PodInfo], int]) -> Counts:
-        """Pods on each slot that the predicate accepts; kept under the key and maintained from then on."""
+        """Return the number of pods on each slot that the predicate accepts.
+
+        The counts are cached under the key, and updated from then on.
+        """
         counter = self._counters.get(key)
         if counter is None:
             counter = PodCounter(accepts, self.capacity)

@@ -17,7 +17,7 @@ MISSING = -1
 
 
 class LabelColumn:
-    """One label of all nodes: an interned value for each slot, MISSING where the node has none."""
+    """A label of all nodes: the number of its value by slot, MISSING where the node does not have it."""
 
     def __init__(self, capacity: int) -> None:
         self.ids = np.full(capacity, MISSING, dtype=np.int64)
@@ -25,7 +25,7 @@ class LabelColumn:
         self._id_of: dict[str, int] = {}
 
     def intern(self, value: str) -> int:
-        """The value's number."""
+        """Return the number of the value."""
         number = self._id_of.get(value)
         if number is None:
             number = self._id_of[value] = len(self.values)
@@ -33,18 +33,18 @@ class LabelColumn:
         return number
 
     def get_id(self, value: str) -> int:
-        """The value's number, or one that no node has."""
+        """Return the number of the value, or one that no node has."""
         return self._id_of.get(value, -2)
 
     def match_values(self, values: Iterable[str]) -> Mask:
-        """Slots whose value is among these."""
+        """Return the slots whose value is one of these."""
         wanted = [self.get_id(value) for value in values]
         mask: Mask = self.ids == wanted[0] if len(wanted) == 1 else np.isin(self.ids, wanted)
         return mask
 
 
 class ExtendedResource:
-    """An extended resource of all nodes: what they have and what their pods request, by slot."""
+    """An extended resource: what nodes have and what their pods request, by slot."""
 
     def __init__(self, capacity: int) -> None:
         self.allocatable = np.zeros(capacity, dtype=np.int64)

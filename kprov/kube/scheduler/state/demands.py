@@ -27,7 +27,7 @@ class Demand:
     has_class: bool = False
 
     def get_free(self, state: ClusterState, slot: int) -> int:
-        """What the pods of the node leave; negative if they request more than there is."""
+        """Return what the pods of the node leave. It is negative if they request more than there is."""
         if self.column == _EXTENDED:
             resource = state.get_extended_resource(self.name)
             if self.has_class and resource.allocatable[slot] <= 0:
@@ -36,7 +36,7 @@ class Demand:
         return int(state.allocatable[slot, self.column]) - int(state.requested[slot, self.column])
 
     def get_request(self, info: PodInfo) -> int:
-        """What another pod requests of the resource."""
+        """Return what another pod requests of the resource."""
         if self.column == _EXTENDED:
             return info.extended.get(self.name, 0)
         return int(info.requests[self.column])

@@ -12,7 +12,7 @@ from kprov.kube.scheduler.state.columns import LabelColumn, Mask
 
 
 def match_selector(selector: NodeSelector, state: ClusterState) -> Mask:
-    """Terms are alternatives."""
+    """Return the slots that one of the terms matches."""
     mask = np.zeros(state.capacity, dtype=np.bool_)
     for term in selector.node_selector_terms:
         mask |= match_term(term, state)
@@ -20,7 +20,7 @@ def match_selector(selector: NodeSelector, state: ClusterState) -> Mask:
 
 
 def match_term(term: NodeSelectorTerm, state: ClusterState) -> Mask:
-    """Expressions of a term must all hold; a term without any matches nothing."""
+    """Return the slots that meet all requirements of a term. A term without any matches nothing."""
     if not term.match_expressions and not term.match_fields:
         return np.zeros(state.capacity, dtype=np.bool_)
     mask = np.ones(state.capacity, dtype=np.bool_)
@@ -51,7 +51,7 @@ def _match_expression(requirement: NodeSelectorRequirement, column: LabelColumn)
 
 
 def _compare(column: LabelColumn, values: list[str], holds: Callable[[int, int], bool]) -> Mask:
-    """Gt and Lt: both sides whole numbers, otherwise no match."""
+    """Match Gt and Lt: both sides must be whole numbers."""
     fitting = (
         [
             text
@@ -72,7 +72,7 @@ def _parse_integer(text: str) -> int | None:
 
 
 def _match_field(requirement: NodeSelectorRequirement, state: ClusterState) -> Mask:
-    """MatchFields knows metadata.name only."""
+    """Match a field. Only metadata.name is supported, as upstream."""
     named = np.zeros(state.capacity, dtype=np.bool_)
     for name in requirement.values:
         slot = state.slot_of.get(name)

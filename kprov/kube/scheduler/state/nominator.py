@@ -19,7 +19,7 @@ class Nominator:
         return len(self._node_of)
 
     def get_node(self, uid: str) -> str:
-        """The node of a nominated pod, "" for other pods."""
+        """Return the node of a nominated pod, "" for other pods."""
         return self._node_of.get(uid, "")
 
     def add(self, info: PodInfo, node: str) -> None:
@@ -30,7 +30,7 @@ class Nominator:
         self._pods_on.setdefault(node, {})[uid] = info
 
     def update(self, pod: Pod, old: Pod | None = None) -> None:
-        """A pod of the queue is new or changed. A nomination that its status never had is kept."""
+        """Handle a new or changed pod of the queue. A nomination that its status never had is kept."""
         uid = pod.metadata.uid
         node = pod.status.nominated_node_name
         if not node and old is not None and old.status.nominated_node_name:
@@ -41,7 +41,7 @@ class Nominator:
             self.add(build_pod_info(pod), node)
 
     def remove(self, uid: str) -> None:
-        """The pod got a node, is gone, or lost its nomination. Pods without a nomination are ignored."""
+        """Remove the nomination of a pod that has a node, is gone, or lost it. Other pods are ignored."""
         node = self._node_of.pop(uid, None)
         if node is not None:
             pods = self._pods_on[node]
@@ -50,18 +50,18 @@ class Nominator:
                 del self._pods_on[node]
 
     def list_nodes(self) -> KeysView[str]:
-        """Nodes for which pods are nominated."""
+        """Return the nodes for which pods are nominated."""
         return self._pods_on.keys()
 
     def list_rivals(self, node: str, info: PodInfo) -> list[PodInfo]:
-        """Pods to which this pod must leave the node: nominated ones of its priority or a higher one."""
+        """Return the other pods that are nominated for the node and have this or a higher priority."""
         uid = info.pod.metadata.uid
         return [
-            each
-            for other, each in self._pods_on.get(node, {}).items()
-            if other != uid and each.priority >= info.priority
+            rival
+            for uid_of_rival, rival in self._pods_on.get(node, {}).items()
+            if uid_of_rival != uid and rival.priority >= info.priority
         ]
 
     def list_lower(self, node: str, priority: int) -> list[Pod]:
-        """Pods of lower priorities that are nominated for the node."""
-        return [each.pod for each in self._pods_on.get(node, {}).values() if each.priority < priority]
+        """Return the pods of lower priorities that are nominated for the node."""
+        return [info.pod for info in self._pods_on.get(node, {}).values() if info.priority < priority]

@@ -35,7 +35,7 @@ class AffinityTerm:
 
     @property
     def key(self) -> tuple[str, str, frozenset[str], str]:
-        """Equal for terms that count the same pods in the same domains."""
+        """Return a key that is equal for terms that count the same pods in the same domains."""
         return (self.topology_key, str(self.selector), self.namespaces, str(self.namespace_selector))
 
     def matches(self, namespace: str, labels: dict[str, str], namespace_labels: dict[str, str]) -> bool:
@@ -76,7 +76,7 @@ class PodInfo:
 
 
 def build_pod_info(pod: Pod) -> PodInfo:
-    """The pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo have them."""
+    """Compute the pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo do."""
     requests, nonzero, extended = _sum_amounts(pod)
     affinity = pod.spec.affinity
     near = affinity.pod_affinity if affinity else None
@@ -109,7 +109,7 @@ def build_pod_info(pod: Pod) -> PodInfo:
 
 
 def build_anti_affinity(pod: Pod) -> tuple[AffinityTerm, ...]:
-    """The required terms."""
+    """Return the required terms of anti-affinity."""
     far = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
     if far is None:
         return ()
@@ -119,7 +119,7 @@ def build_anti_affinity(pod: Pod) -> tuple[AffinityTerm, ...]:
 
 
 def list_host_ports(pod: Pod) -> frozenset[tuple[str, str, int]]:
-    """(protocol, address, port) of its containers and sidecars."""
+    """Return (protocol, address, port) of the containers and sidecars."""
     return frozenset(
         (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
         for container in (
@@ -137,12 +137,12 @@ def is_placed(pod: Pod) -> bool:
 
 
 def place_pod(pod: Pod, node: str) -> Pod:
-    """The pod as if it were bound to the node."""
+    """Return a copy of the pod that is bound to the node."""
     return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=node))
 
 
 def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
-    """Without namespaces and namespaceSelector, a term selects pods of the pod's own namespace."""
+    """Build a term. Without namespaces and namespaceSelector it selects pods of the pod's own namespace."""
     own = (
         frozenset({pod.metadata.namespace})
         if not term.namespaces and term.namespace_selector is None
@@ -173,12 +173,12 @@ def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> Af
 
 
 def to_label_selector(selector: object) -> LabelSelector:
-    """A typed metav1.LabelSelector as a matcher; None matches nothing, an empty one everything."""
+    """Convert a typed metav1.LabelSelector. None matches nothing, an empty selector matches everything."""
     return LabelSelector.from_object(None if selector is None else msgspec.to_builtins(selector))
 
 
 def _sum_amounts(pod: Pod) -> tuple[Amounts, Amounts, dict[str, int]]:
-    """The requests, those with defaults, and the extended resources."""
+    """Return the requests, the requests with defaults, and the extended resources."""
     total = sum_requests(pod)
     nonzero = total if _has_all_requests(pod) else sum_requests(pod, nonzero=True)
     extended = {name: value for name, value in total.items() if value and name not in COLUMNS}
@@ -199,14 +199,14 @@ def _to_row(total: dict[str, int], pods: int) -> Amounts:
 
 @lru_cache(maxsize=4096)
 def _make_row(*amounts: int) -> Amounts:
-    """By COLUMNS. Pods with equal requests share their row."""
+    """Return an array by COLUMNS. Pods with equal requests share their row."""
     row = np.array(amounts, dtype=np.int64)
     row.setflags(write=False)
     return row
 
 
 def parse_amounts(resources: ResourceList) -> tuple[Amounts, dict[str, int]]:
-    """A node's allocatable: the columns and the extended resources."""
+    """Return the columns and the extended resources of a node's allocatable."""
     row = np.zeros(len(COLUMNS), dtype=np.int64)
     extended: dict[str, int] = {}
     for name, value in resources.items():

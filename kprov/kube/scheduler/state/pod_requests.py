@@ -53,7 +53,7 @@ def sum_requests(pod: Pod, *, nonzero: bool = False) -> dict[str, int]:
 def keep_resized(kept: PodStatus, status: PodStatus, spec: PodSpec) -> None:
     """Add the parts of a status that ``sum_requests`` reads, if they say something else than the spec."""
     kept.container_statuses = _list_resized(status.container_statuses, spec.containers)
-    sidecars = [each for each in spec.init_containers if each.restart_policy == "Always"]
+    sidecars = [container for container in spec.init_containers if container.restart_policy == "Always"]
     kept.init_container_statuses = _list_resized(status.init_container_statuses, sidecars)
     if (
         spec.resources is not None
@@ -64,17 +64,23 @@ def keep_resized(kept: PodStatus, status: PodStatus, spec: PodSpec) -> None:
         kept.allocated_resources = status.allocated_resources
     if kept.container_statuses or kept.init_container_statuses or kept.resources is not None:
         kept.conditions += [
-            Condition(type=each.type, status=each.status, reason=each.reason)
-            for each in status.conditions
-            if each.type == _RESIZE_PENDING
+            Condition(type=condition.type, status=condition.status, reason=condition.reason)
+            for condition in status.conditions
+            if condition.type == _RESIZE_PENDING
         ]
 
 
 def get_resize_fields(status: PodStatus) -> object:
-    """Equal for two statuses if they count alike."""
+    """Return a value that is equal for two statuses with the same effect on requests."""
     return (
-        [(each.name, each.resources, each.allocated_resources) for each in status.container_statuses],
-        [(each.name, each.resources, each.allocated_resources) for each in status.init_container_statuses],
+        [
+            (container.name, container.resources, container.allocated_resources)
+            for container in status.container_statuses
+        ],
+        [
+            (container.name, container.resources, container.allocated_resources)
+            for container in status.init_container_statuses
+        ],
         status.resources,
         status.allocated_resources,
         _is_infeasible(status),
@@ -83,7 +89,7 @@ def get_resize_fields(status: PodStatus) -> object:
 
 @cache_short(maxsize=4096)
 def amount(name: str, value: str | float) -> int:
-    """A quantity in the unit that is counted: milli for CPU, whole units for all else."""
+    """Return a quantity in the unit of the sums: milli-CPU, and whole units of all other resources."""
     quantity = Quantity.parse(value)
     return quantity.milli_value if name == "cpu" else quantity.value
 
@@ -96,9 +102,9 @@ class _Statuses:
         self.is_infeasible = False
         if status.container_statuses or status.init_container_statuses or status.resources is not None:
             self._by_name = {
-                each.name: each
-                for each in (*status.container_statuses, *status.init_container_statuses)
-                if each.resources is not None
+                container.name: container
+                for container in (*status.container_statuses, *status.init_container_statuses)
+                if container.resources is not None
             }
             self.is_infeasible = _is_infeasible(status)
 
@@ -112,7 +118,7 @@ class _Statuses:
     def merge(
         self, wanted: dict[str, int], actual: ResourceRequirements, allocated: ResourceList
     ) -> dict[str, int]:
-        """The largest of them. A resize for which the node will never have space does not count."""
+        """Return the largest amounts. A resize for which the node will never have space does not count."""
         merged = {} if self.is_infeasible else dict(wanted)
         _raise_amounts(merged, _parse(actual.requests))
         _raise_amounts(merged, _parse(allocated))
@@ -120,22 +126,22 @@ class _Statuses:
 
 
 def _is_infeasible(status: PodStatus) -> bool:
-    pending = next((each for each in status.conditions if each.type == _RESIZE_PENDING), None)
+    pending = next((condition for condition in status.conditions if condition.type == _RESIZE_PENDING), None)
     return pending is not None and pending.reason == "Infeasible"
 
 
 def _list_resized(statuses: list[ContainerStatus], containers: list[Container]) -> list[ContainerStatus]:
-    requests = {each.name: each.resources.requests for each in containers}
+    requests = {container.name: container.resources.requests for container in containers}
     return [
         ContainerStatus(
-            name=each.name,
-            resources=ResourceRequirements(requests=each.resources.requests),
-            allocated_resources=each.allocated_resources,
+            name=status.name,
+            resources=ResourceRequirements(requests=status.resources.requests),
+            allocated_resources=status.allocated_resources,
         )
-        for each in statuses
-        if each.resources is not None
-        and each.name in requests
-        and _differs(requests[each.name], each.resources, each.allocated_resources)
+        for status in statuses
+        if status.resources is not None
+        and status.name in requests
+        and _differs(requests[status.name], status.resources, status.allocated_resources)
     ]
 
 

@@ -34,7 +34,7 @@ class BindingError(Exception):
 
 @dataclass(slots=True)
 class PodBindings:
-    """What is bound for a pod on a node: volumes that exist, and claims that get a new volume."""
+    """What is bound for a pod on a node: existing volumes, and claims that get a new volume."""
 
     node: str
     static: Sequence[tuple[PersistentVolumeClaim, PersistentVolume]]
@@ -47,7 +47,7 @@ class PodBindings:
 
 @dataclass(slots=True)
 class AssumedBindings:
-    """Bindings that are decided but maybe not in the caches yet: other pods must respect them."""
+    """Decided bindings that the caches may not show yet. Other pods must respect them."""
 
     #: Volume name > UID of the claim that gets it.
     claims: dict[str, str] = field(default_factory=dict)

@@ -23,7 +23,7 @@ def index_by_node(attachment: VolumeAttachment) -> list[str]:
 
 def list_limits(csi_node: JsonObject) -> dict[str, int]:
     drivers = csi_node["spec"].get("drivers") or ()
-    limits = {each["name"]: (each.get("allocatable") or {}).get("count") for each in drivers}
+    limits = {driver["name"]: (driver.get("allocatable") or {}).get("count") for driver in drivers}
     return {name: int(count) for name, count in limits.items() if count is not None}
 
 
@@ -38,12 +38,12 @@ class NodeVolumes:
     _prefix: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def get_limits(self, node: str) -> dict[str, int]:
-        """The largest number of volumes by driver. Drivers without a limit are missing."""
+        """Return the largest number of volumes by driver. Drivers without a limit are missing."""
         csi_node = self.get_csi_node(node)
         return {} if csi_node is None else list_limits(csi_node)
 
     def list_volumes(self, pod: Pod) -> Iterator[tuple[str, str]]:
-        """The volumes of the pod's claims. Claims that do not exist have none."""
+        """Return the volumes of the pod's claims. Claims that do not exist have none."""
         for name, _ in list_claim_names(pod):
             claim = self.listers.get_claim(pod.metadata.namespace, name)
             volume = None if claim is None else self._find_volume(claim)
@@ -51,7 +51,7 @@ class NodeVolumes:
                 yield volume
 
     def list_attached(self, node: str) -> Iterator[tuple[str, str]]:
-        """Volumes that are attached, also for pods that are gone."""
+        """Return the attached volumes, also those of pods that are gone."""
         for attachment in self.list_attachments(node):
             name = attachment.spec.source.persistent_volume_name
             volume = self.listers.get_volume(name) if name else None
@@ -60,7 +60,7 @@ class NodeVolumes:
                 yield attachment.spec.attacher, csi["volumeHandle"]
 
     def _find_volume(self, claim: PersistentVolumeClaim) -> tuple[str, str] | None:
-        """None: it is no volume of a CSI driver."""
+        """Return the volume of a CSI driver, None if it is another volume."""
         name = claim.spec.get("volumeName")
         volume = self.listers.get_volume(name) if name else None
         if volume is not None:

@@ -44,13 +44,13 @@ class ClaimChanges:
             event.set()
 
     def notify_volume(self, volume: PersistentVolume) -> None:
-        """A volume changed: its claim may be bound now."""
+        """Wake the waits for the claim of a changed volume: it may be bound now."""
         reference = volume.spec.get("claimRef")
         if reference:
             self.notify(f"{reference.get('namespace', '')}/{reference.get('name', '')}")
 
     def notify_pod(self, pod: Pod) -> None:
-        """A pod is gone: nobody needs to wait for its claims."""
+        """Wake the waits for the claims of a pod that is gone."""
         for key in index_by_claim(pod):
             self.notify(key)
 
@@ -60,7 +60,7 @@ class ClaimChanges:
 
 
 class ClaimWatch:
-    """A context: ``wait`` returns when one of the claims has changed since the last call."""
+    """A context manager. ``wait`` returns when one of the claims has changed since the last call."""
 
     def __init__(self, waiting: dict[str, set[asyncio.Event]], keys: list[str]) -> None:
         self._waiting = waiting

@@ -22,7 +22,7 @@ NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 @dataclass(slots=True)
 class ClaimMatch:
-    """The volume of a claim by slot: an index of ``candidates``, or -1 where one must be provisioned."""
+    """The volume of a claim by slot: an index of ``candidates``, or -1 where it must be provisioned."""
 
     claim: PersistentVolumeClaim
     candidates: Sequence[PersistentVolume]
@@ -42,7 +42,7 @@ class ClaimMatches:
 
 
 def match_node_affinity(volume: PersistentVolume, state: ClusterState) -> Mask | None:
-    """Slots from which the volume can be reached. None if it can be reached from all."""
+    """Return the slots from which the volume can be reached, None if it can be reached from all."""
     required = (volume.spec.get("nodeAffinity") or {}).get("required")
     return None if required is None else match_selector(convert(required, NodeSelector), state)
 
@@ -55,10 +55,10 @@ def match_claims(
     get_class: Callable[[str], StorageClass | None],
     get_selected_node: Callable[[PersistentVolumeClaim], str],
 ) -> ClaimMatches:
-    """Volumes for claims that wait for their first consumer. Smaller claims choose first.
+    """Match volumes with claims that wait for their first consumer. Smaller claims choose first.
 
-    ``list_free``: the volumes that could hold a claim, the smallest first. ``get_selected_node``: the node
-    for which a claim is being provisioned, or "".
+    ``list_free``: returns the volumes that could hold a claim, the smallest first. ``get_selected_node``:
+    returns the node for which a claim is being provisioned, or "".
     """
     result = ClaimMatches(np.zeros(state.capacity, dtype=np.bool_))
     used: dict[str, Mask] = {}
@@ -90,7 +90,7 @@ def _choose_volumes(
     state: ClusterState,
     used: dict[str, Mask],
 ) -> ClaimMatch:
-    """The first candidate that each node reaches and that no other claim of the pod has there."""
+    """Choose for each node the first candidate that it reaches and that no other claim of the pod has."""
     chosen = np.full(state.capacity, -1, dtype=np.int64)
     missing: Mask = state.alive.copy()
     for index, volume in enumerate(candidates):
@@ -108,7 +108,7 @@ def _choose_volumes(
 
 
 def _match_class(cls: StorageClass | None, state: ClusterState) -> Mask:
-    """Slots for which the class's provisioner can make a volume."""
+    """Return the slots for which the provisioner of the class can make a volume."""
     if cls is None or cls.provisioner in ("", NO_PROVISIONER):
         return np.zeros(state.capacity, dtype=np.bool_)
     if not cls.allowed_topologies:

@@ -54,7 +54,7 @@ DECIDE: Final[ContextVar[Callable[[Check], CheckResult]]] = ContextVar("DECIDE",
 
 
 def make_authorizer(group: str, resource: str, subresource: str, namespace: str, name: str) -> Any:
-    """The variable ``authorizer``, with the resource of the request as ``authorizer.requestResource``."""
+    """Return the variable ``authorizer``. The resource of the request is ``authorizer.requestResource``."""
     own = make(
         RESOURCE_CHECK,
         group=group,

@@ -29,7 +29,7 @@ _UUID: Final = re.compile("[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNO
 
 
 def _check_prefix(check: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
-    """A prefix may end with a dash."""
+    """Check a prefix, which may end with a dash."""
     return lambda text: check(f"{text[:-1]}a" if text.endswith("-") else text)
 
 

@@ -58,14 +58,14 @@ def _contains_all(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     if _are_strings(values) and _are_strings(wanted):
         return set(wanted) <= set(values)
     _check_comparisons(len(values) * len(wanted))
-    return all(each in values for each in wanted)
+    return all(item in values for item in wanted)
 
 
 def _contains_any(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     if _are_strings(values) and _are_strings(wanted):
         return not set(wanted).isdisjoint(values)
     _check_comparisons(len(values) * len(wanted))
-    return any(each in values for each in wanted)
+    return any(item in values for item in wanted)
 
 
 def _are_strings(values: Sequence[Any]) -> bool:
@@ -73,7 +73,10 @@ def _are_strings(values: Sequence[Any]) -> bool:
 
 
 def _check_comparisons(count: int) -> None:
-    """Numbers of several types are equal, and maps have no hash, so all but strings are compared in pairs."""
+    """Check how many comparisons the lists need.
+
+    Only strings are hashed; all other values are compared in pairs.
+    """
     if count > _COMPARISONS_MAX:
         raise ValueError(LIMIT_TEXT)
 
@@ -97,11 +100,11 @@ def _find_distinct(values: Sequence[Any]) -> list[Any]:
     if _are_strings(values):
         return list(dict.fromkeys(values))
     _check_comparisons(len(values) ** 2 // 2)
-    found: list[Any] = []
+    distinct: list[Any] = []
     for value in values:
-        if value not in found:
-            found.append(value)
-    return found
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
 
 
 def _build_range(count: int) -> list[int]:

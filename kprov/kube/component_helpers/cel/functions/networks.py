@@ -40,7 +40,7 @@ def _parse_address(text: str) -> _Address:
 
 
 def _parse_network(text: str) -> tuple[_Address, IPv4Network | IPv6Network]:
-    """The address as written, and its network."""
+    """Return the address as written, and its network."""
     host, slash, length = text.partition("/")
     if _PREFIX.fullmatch(slash + length) is None:
         raise ValueError(f"network address parse error during conversion from string: {text!r}")
@@ -126,7 +126,7 @@ def _is_link_local_multicast(address: _Address) -> bool:
 
 
 def _is_global_unicast(address: _Address) -> bool:
-    """As Go: every unicast address that is not special, private ones too."""
+    """Whether an address is global unicast as Go defines it, which includes private addresses."""
     return not (
         address.is_unspecified
         or address.is_loopback

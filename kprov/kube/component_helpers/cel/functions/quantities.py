@@ -18,7 +18,7 @@ from kprov.kube.machinery.quantity import Quantity, QuantityError
 
 
 def encode_quantity(text: str | float) -> Any:
-    """A quantity as CEL sees it. Raises QuantityError."""
+    """Return a quantity as CEL sees it. Raise QuantityError."""
     return _wrap(Quantity.parse(text))
 
 

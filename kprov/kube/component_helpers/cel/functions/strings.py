@@ -27,7 +27,7 @@ _MAX_FOUND: Final = 10_000
 
 @lru_cache(maxsize=_PATTERNS)
 def _compile_pattern(pattern: str) -> Any:
-    """A pattern of RE2, whose search takes linear time."""
+    """Compile a pattern with RE2, whose search takes linear time."""
     # Loaded with the first pattern: most expressions have none.
     import re2
 
@@ -46,18 +46,18 @@ def _find(text: str, pattern: str) -> str:
 
 
 def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    found: list[str] = []
+    matches: list[str] = []
     for match in _compile_pattern(pattern).finditer(text.encode()):
-        if 0 <= limit <= len(found):
+        if 0 <= limit <= len(matches):
             break
-        if len(found) == _MAX_FOUND:
+        if len(matches) == _MAX_FOUND:
             raise ValueError(LIMIT_TEXT)
-        found.append(str(match.group(), "utf-8", "replace"))
-    return found
+        matches.append(str(match.group(), "utf-8", "replace"))
+    return matches
 
 
 def _split_url(text: str) -> SplitResult:
-    """Only absolute URLs and absolute paths, as upstream (ParseRequestURI)."""
+    """Split a URL. As upstream's ParseRequestURI, accept only absolute URLs and absolute paths."""
     failed = f"URL parse error during conversion from string: parse {text!r}: invalid URI for request"
     try:
         parts = urlsplit(text)
@@ -117,7 +117,8 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         _ONE,
         "map<string, list<string>>",
         lambda value: {
-            unquote(key): each for key, each in parse_qs(_parts(value).query, keep_blank_values=True).items()
+            unquote(key): values
+            for key, values in parse_qs(_parts(value).query, keep_blank_values=True).items()
         },
     ),
 )

@@ -25,14 +25,14 @@ _Order = tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]
 
 
 def encode_version(text: str) -> Any:
-    """A semantic version as CEL sees it. Raises ValueError."""
+    """Return a semantic version as CEL sees it. Raise ValueError."""
     if _SEMVER.fullmatch(text) is None:
         raise ValueError(f"No Major.Minor.Patch elements found: {text}")
     return make(SEMVER, text=text)
 
 
 def _normalize(text: str) -> str:
-    """Without the leading v and leading zeros, and with all three numbers."""
+    """Remove the leading v and leading zeros, and add missing numbers."""
     core, mark, rest = text.removeprefix("v"), "", ""
     cut = re.search("[-+]", core)
     if cut is not None:
@@ -58,7 +58,7 @@ def _is_version(text: str, *, normalizes: bool = False) -> bool:
 
 
 def _order(value: Any) -> _Order:
-    """By the order of Semantic Versioning: a pre-release comes before its release, numbers before words."""
+    """Return a sort key by Semantic Versioning: pre-releases before the release, numbers before words."""
     match = _SEMVER.fullmatch(value.text)
     if match is None:
         raise ValueError(f"No Major.Minor.Patch elements found: {value.text}")

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def run_reserves(cycle: CycleState, node: str) -> Status:
-    """The first answer that is no success. The caller runs ``run_unreserves`` then."""
+    """Return the first answer that is no success. The caller runs ``run_unreserves`` then."""
     start = time.perf_counter()
     status = _run_reserves(cycle, node)
     _record(cycle, "Reserve", status.code, start)
@@ -35,13 +35,13 @@ def _run_reserves(cycle: CycleState, node: str) -> Status:
 
 
 def run_unreserves(cycle: CycleState, node: str) -> None:
-    """In the reverse order."""
+    """Run Unreserve in the reverse order."""
     for plugin in reversed(cycle.profile.reserves):
         plugin.unreserve(cycle, node)
 
 
 def run_permits(cycle: CycleState, node: str) -> tuple[Status, dict[str, float]]:
-    """The answer, and how long the pod waits at most for which plugins if it is WAIT."""
+    """Return the answer. If it is WAIT, also return the longest wait in seconds by plugin."""
     if not cycle.profile.permits:
         return SUCCESS, {}
     start = time.perf_counter()
@@ -71,7 +71,7 @@ def needs_pre_bind(cycle: CycleState, node: str) -> bool:
 
 
 async def run_pre_binds(cycle: CycleState, node: str) -> None:
-    """Raises what the plugins raise: PluginError, ClientError."""
+    """Run PreBind. Raise what the plugins raise: PluginError, ClientError."""
     start, status = time.perf_counter(), Code.ERROR
     try:
         for plugin in cycle.profile.pre_binds:
@@ -83,13 +83,13 @@ async def run_pre_binds(cycle: CycleState, node: str) -> None:
 
 
 async def undo_pre_binds(cycle: CycleState, node: str) -> None:
-    """In the reverse order."""
+    """Undo PreBind in the reverse order."""
     for plugin in reversed(cycle.profile.pre_binds):
         await plugin.undo_pre_bind(cycle, node)
 
 
 async def run_binds(cycle: CycleState, node: str) -> Status:
-    """The answer of the first plugin that does not skip the pod. PodGoneError: it does not exist any more."""
+    """Return the answer of the first plugin that does not skip the pod. Raise PodGoneError."""
     start, code = time.perf_counter(), Code.ERROR
     try:
         status = await _run_binds(cycle, node)
@@ -115,7 +115,7 @@ async def _run_binds(cycle: CycleState, node: str) -> Status:
 
 
 def run_post_binds(cycle: CycleState, node: str) -> None:
-    """The pod is bound whatever the plugins do: their exceptions are only logged."""
+    """Run PostBind. The pod is bound whatever the plugins do: their exceptions are only logged."""
     for plugin in cycle.profile.post_binds:
         try:
             plugin.post_bind(cycle, node)
@@ -132,7 +132,7 @@ def _fail(point: str, plugin: Plugin, error: Exception) -> Status:
 
 
 def _name_plugin(point: str, plugin: Plugin, status: Status) -> Status:
-    """Rejections keep their text, others say where they come from."""
+    """Add the plugin to a status. Rejections keep their text; for others the text names the plugin, too."""
     if status.is_rejected:
         return replace(status, plugin=plugin.name)
     return _fail(point, plugin, PluginError(status.message or f"unexpected status {status.code.value}"))

@@ -24,9 +24,11 @@ _Found = TypeVar("_Found")
 
 
 def find_feasible_nodes(cycle: CycleState) -> FilterResult:
-    """Slots that every rule accepts, with and without the nominated pods that come before this pod.
+    """Return the slots that all filters accept, with and without the nominated pods that come first.
 
-    A pod that is nominated for a node gets it if it fits there.
+    Nominated pods of this or a higher priority come first.
+
+    A pod that is nominated for a node gets this node if it fits there.
     """
     result = run_filters(cycle)
     if not cycle.nominator or not result.feasible.any():
@@ -45,7 +47,7 @@ def find_feasible_nodes(cycle: CycleState) -> FilterResult:
 
 
 def run_filters(cycle: CycleState) -> FilterResult:
-    """PreFilter, then Filter over all nodes. A node counts for the first rule that rejects it."""
+    """Run PreFilter, then Filter for all nodes. A node counts for the first plugin that rejects it."""
     start = time.perf_counter()
     rejection = _run_pre_filters(cycle)
     filtering = _record_point(cycle, "PreFilter", rejection, start)
@@ -75,7 +77,7 @@ def _explain_selection(cycle: CycleState, selected: Mask, diagnosis: Diagnosis) 
 
 
 def _record_point(cycle: CycleState, point: str, status: Status | None, start: float) -> float:
-    """Returns the time."""
+    """Record how long an extension point took. Return the current time."""
     now = time.perf_counter()
     code = Code.SUCCESS if status is None else status.code
     metrics.record_extension_point(point, code.value, cycle.profile.name, now - start)
@@ -83,11 +85,11 @@ def _record_point(cycle: CycleState, point: str, status: Status | None, start: f
 
 
 def _run_pre_filters(cycle: CycleState) -> Status | None:
-    """The rejection of a plugin. Others still run after one that preemption may resolve: it needs their data.
+    """Return the rejection of a plugin, None without one. Raise PluginError if a plugin fails.
 
-    PluginError: a plugin failed.
+    After a rejection that preemption may resolve, the other plugins still run: preemption needs their data.
     """
-    found: Status | None = None
+    rejection: Status | None = None
     for plugin in cycle.profile.pre_filters:
         metrics.record_evaluation(plugin.name, "PreFilter", cycle.profile.name)
         status = plugin.pre_filter(cycle)
@@ -100,8 +102,8 @@ def _run_pre_filters(cycle: CycleState) -> Status | None:
         elif status.code is Code.UNSCHEDULABLE_AND_UNRESOLVABLE:
             return replace(status, plugin=plugin.name)
         else:
-            found = replace(status, plugin=plugin.name)
-    return found
+            rejection = replace(status, plugin=plugin.name)
+    return rejection
 
 
 def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> FilterResult:
@@ -130,7 +132,10 @@ def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> F
 def _run_filter(
     plugin: Plugin, cycle: CycleState, among: Mask, reasons: dict[str, int], resolvable: Mask
 ) -> Mask | None:
-    """Slots that the rule rejects, None if it rejects none. Fills reasons and resolvable."""
+    """Return the slots that the filter rejects, None if it rejects none.
+
+    Add to ``reasons`` and ``resolvable``.
+    """
     rejected: Mask | None = None
     lasting: Mask | None = None
     for reason, slots, can_resolve in plugin.filter(cycle):
@@ -156,7 +161,7 @@ def accepts_node(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> boo
 
 
 def list_reasons(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> list[str]:
-    """Why the first rule that rejects the node does so, [] if all accept it."""
+    """Return why the first filter that rejects the node does so, [] if all accept it."""
 
     def explain() -> list[str] | None:
         plugin = _find_rejecting(plugins, cycle, slot)
@@ -169,15 +174,19 @@ def list_reasons(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> lis
 
 
 def _check_node(cycle: CycleState, slot: int, check: Callable[[], _Found | None]) -> _Found | None:
-    """What the check finds with the rivals on the node in place, or else without them."""
+    """Return what the check returns with the nominated pods on the node, or else without them.
+
+    None means that the node is accepted. As upstream, a node must be accepted in both cases: a nominated pod
+    may take space, but its anti-affinity or affinity counts only once it is bound.
+    """
     node = cycle.state.nodes[slot]
     assert node is not None
     rivals = list_rivals(cycle, [node.metadata.name]) if cycle.nominator else []
     if rivals:
         with assume_pods(cycle.state, rivals):
-            found = check()
-        if found is not None:
-            return found
+            answer = check()
+        if answer is not None:
+            return answer
     return check()
 
 

@@ -11,7 +11,7 @@ from kprov.kube.scheduler.state.pod_info import PodInfo
 
 
 def list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:
-    """Nominated pods to which this pod must leave space on these nodes, with their nodes."""
+    """Return the nominated pods to which this pod must leave space on these nodes, with their nodes."""
     return [
         (info, node)
         for node in nodes

@@ -8,7 +8,7 @@ from kprov.kube.scheduler.framework.plugin import CycleState, FilterResult, Post
 
 
 async def run_post_filters(cycle: CycleState, filtered: FilterResult) -> PostFilterResult:
-    """All plugins try to help until one finds a node. The messages of those that do not stand together."""
+    """Call all PostFilter plugins until one finds a node, and combine their messages and their work."""
     messages: list[str] = []
     works: list[Callable[[], Awaitable[bool]]] = []
     node: str | None = ""
@@ -27,7 +27,7 @@ async def run_post_filters(cycle: CycleState, filtered: FilterResult) -> PostFil
 
 
 def _join_works(works: Sequence[Callable[[], Awaitable[bool]]]) -> Callable[[], Awaitable[bool]] | None:
-    """One after the other. It succeeds if all do."""
+    """Return a function that runs all works, one after the other, and succeeds if all do."""
     if len(works) < 2:
         return works[0] if works else None
 

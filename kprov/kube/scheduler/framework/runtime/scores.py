@@ -14,7 +14,7 @@ from kprov.kube.scheduler.state.columns import Mask
 
 
 def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
-    """Weighted sum over all rules of the profile, by slot. PluginError: a plugin failed."""
+    """Return the weighted sum of the scores of all plugins, by slot. Raise PluginError if a plugin fails."""
     total = np.zeros(cycle.state.capacity, dtype=np.float64)
     skipped = _run_pre_scores(cycle, feasible) if cycle.profile.pre_scores else ()
     for plugin, weight in cycle.profile.scores:
@@ -31,7 +31,7 @@ def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
 
 
 def _run_pre_scores(cycle: CycleState, feasible: Mask) -> set[str]:
-    """The names of the plugins that skip their score."""
+    """Run PreScore. Return the names of the plugins that skip their score."""
     start = time.perf_counter()
     skipped = set()
     for plugin in cycle.profile.pre_scores:
