@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,6 +33,20 @@ MEMBERS = ("kube_control_plane", "etcd", "kube_node")
 Resolve = Callable[[str], Mapping[str, Any]]
 
 
+#: Hosts that a problem names.
+_NAMED_HOSTS = 5
+
+
+class _HostVariableError(InputError):
+    """A variable that a host cannot have."""
+
+    def __init__(
+        self, reason: str, host: str, *, file: str | None, line: int | None, field: str | None
+    ) -> None:
+        super().__init__(reason, file=file, line=line, field=field)
+        self.host = host
+
+
 def validate(
     inventory: Inventory, resolve: Resolve | None = None, given: Mapping[str, Any] | None = None
 ) -> dict[str, ClusterVariables]:
@@ -44,7 +58,7 @@ def validate(
     kubespray_variables.adapt_inventory(inventory, given or {})
     with inventory.resolve_once():
         problems, variables_by_host = _find_problems(inventory, resolve)
-    unique = list({str(problem): problem for problem in problems}.values())
+    unique = _merge_hosts(problems)
     if len(unique) == 1:
         raise unique[0]
     if unique:
@@ -53,6 +67,27 @@ def validate(
             + "\n".join(f"  {problem}" for problem in unique)
         )
     return variables_by_host
+
+
+def _merge_hosts(problems: Iterable[InputError]) -> list[InputError]:
+    """Return each problem once, with all hosts that have it."""
+    hosts: dict[str, list[str]] = {}
+    unique: dict[str, InputError] = {}
+    for problem in problems:
+        unique.setdefault(str(problem), problem)
+        if isinstance(problem, _HostVariableError):
+            hosts.setdefault(str(problem), []).append(problem.host)
+    merged = []
+    for text, problem in unique.items():
+        names = hosts.get(text)
+        if names is None:
+            merged.append(problem)
+            continue
+        more = f" and {len(names) - _NAMED_HOSTS} more" if len(names) > _NAMED_HOSTS else ""
+        named = f"{'host' if len(names) == 1 else 'hosts'} {', '.join(names[:_NAMED_HOSTS])}{more}"
+        reason = f"{problem.reason} ({named})"
+        merged.append(InputError(reason, file=problem.file, line=problem.line, field=problem.field))
+    return merged
 
 
 def _find_problems(
@@ -166,7 +201,7 @@ def _check_variables(
                 value = _resolve_variables(resolve(host), name)
             except InputError as error:
                 file, line = variable_place(inventory, name, host)
-                problems.append(InputError(f"{error.reason} (host {host})", file=file, line=line, field=name))
+                problems.append(_HostVariableError(error.reason, host, file=file, line=line, field=name))
                 continue
         values[name] = value
     try:
