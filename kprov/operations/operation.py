@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import itertools
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +53,10 @@ _SUPERSEDED = {
 }
 #: Arguments that say how, not on what, an operation works: a run with others continues it.
 _ADJUSTABLE = {"force", "grace_period", "ignore", "timeout", "unreachable", "without_fault_tolerance"}
+
+
+#: Bytes of the line that says which process holds the lock.
+_LONGEST_HOLDER = 200
 
 
 class UnfinishedOperationError(InputError):
@@ -277,6 +283,13 @@ def _describe(
     }
 
 
+def _describe_process() -> str:
+    """Return what the message of another process says about this one. Options may be secret."""
+    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
+    command = " ".join(["kprov", *words])
+    return f"`{command}`, process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+
+
 @contextmanager
 def lock_cluster(artifacts: Path) -> Iterator[None]:
     """Let one operation at a time work with an inventory. A killed process holds no lock."""
@@ -287,7 +300,13 @@ def lock_cluster(artifacts: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError("another operation works on this cluster", file=path) from None
+            holder = os.pread(handle, _LONGEST_HOLDER, 0).decode("utf-8", "replace").strip()
+            text = f"another operation works on this cluster{f' ({holder})' if holder else ''}"
+            raise InputError(text, file=path) from None
+        # Only for that message: a full disk does not stop the command.
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, _describe_process().encode()[:_LONGEST_HOLDER], 0)
         yield
     finally:
         os.close(handle)

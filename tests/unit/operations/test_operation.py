@@ -227,7 +227,8 @@ def test_a_reset_of_all_hosts_gives_up_an_unfinished_operation(
 def test_up_and_reset_wait_for_the_end_of_an_operation(run: Run, tmp_path: Path) -> None:
     run()
     with lock_cluster(tmp_path / "artifacts"):
-        with pytest.raises(InputError, match="another operation works on this cluster"):
+        holder = rf"another operation works on this cluster \(`kprov.*, process {os.getpid()}, since 20"
+        with pytest.raises(InputError, match=holder):
             install_cluster(tmp_path, RunOptions(), SilentCallbacks(), lambda _: None)
         with pytest.raises(InputError, match="another operation works on this cluster"):
             reset_hosts(tmp_path, RunOptions(), SilentCallbacks())
