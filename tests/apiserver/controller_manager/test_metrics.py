@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.controllers import TESTED, controllers
 from tests.apiserver.servers import ApiServer, free_port
-from tests.unit.kube.controller_manager.test_queue_names import QUEUES
+from tests.unit.kube.controller_manager.test_registry_queue_names import QUEUES
 
 #: Upstream's queues for which there is none here: of its port's certificates, of controllers that are not written,
 #: and of a distribution's.
