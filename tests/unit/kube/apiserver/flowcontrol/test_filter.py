@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from kprov.kube.apiserver.flowcontrol.filter import PriorityAndFairness
-from tests.unit.kube.apiserver.flowcontrol.test_levels import ask, level
+from tests.unit.kube.apiserver.flowcontrol.test_level import ask, level
 
 
 async def test_a_request_that_is_cancelled_as_it_gets_its_seat_does_not_run() -> None:
