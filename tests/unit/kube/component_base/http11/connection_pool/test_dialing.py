@@ -12,7 +12,14 @@ import pytest
 
 from kprov.kube.component_base.http11.connection_pool import ConnectionPool
 from kprov.kube.component_base.http11.dialing import Dialer, Origin
-from tests.unit.kube.component_base.http11.pool.servers import EMPTY, SECONDS, Serve, Server, fetch, reply
+from tests.unit.kube.component_base.http11.connection_pool.servers import (
+    EMPTY,
+    SECONDS,
+    Serve,
+    Server,
+    fetch,
+    reply,
+)
 
 
 @pytest.fixture

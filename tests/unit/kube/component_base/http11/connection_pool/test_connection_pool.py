@@ -12,7 +12,7 @@ from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.client import ResponseError
 from kprov.kube.component_base.http11.connection_pool import ConnectionPool, Response
 from kprov.kube.component_base.http11.response_parser import TruncatedResponseError
-from tests.unit.kube.component_base.http11.pool.servers import (
+from tests.unit.kube.component_base.http11.connection_pool.servers import (
     CHUNKED,
     EMPTY,
     HOST,

@@ -11,7 +11,7 @@ import uvloop
 
 from kprov.kube.component_base.http11.connection_pool import ConnectionPool
 from kprov.kube.component_base.http11.dialing import Origin
-from tests.unit.kube.component_base.http11.pool.servers import SECONDS, Script, Serve, Server
+from tests.unit.kube.component_base.http11.connection_pool.servers import SECONDS, Script, Serve, Server
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
