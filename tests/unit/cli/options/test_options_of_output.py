@@ -13,7 +13,7 @@ import typer
 from kprov.cli.main import COMMANDS, build_program
 from tests.unit.cli.test_main import kprov
 
-from .test_host_options import inventory  # noqa: F401  a fixture
+from .test_options_of_hosts import inventory  # noqa: F401  a fixture
 
 
 def commands() -> Iterator[tuple[str, Any]]:
