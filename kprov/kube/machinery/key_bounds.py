@@ -35,6 +35,9 @@ def cache_short(maxsize: int) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
 
         @wraps(function)
         def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            # The usual case: one text. An object may have a hundred thousand of them.
+            if len(args) == 1 and not kwargs and type(args[0]) is str and len(args[0]) < SHORT:
+                return cached(*args, **kwargs)
             if measure_key(args) > SHORT or (kwargs and measure_key(tuple(kwargs.values())) > SHORT):
                 return function(*args, **kwargs)
             return cached(*args, **kwargs)

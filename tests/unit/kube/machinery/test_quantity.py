@@ -78,3 +78,11 @@ def test_a_quantity_of_many_digits_is_refused(text: str) -> None:
 )
 def test_zeros_at_the_end_become_the_suffix(text: str, shown: str) -> None:
     assert str(Quantity.parse(text)) == shown
+
+
+@given(st.integers(0, 10**19), st.sampled_from(["", "+", "00"]))
+def test_whole_numbers_have_the_amount_and_the_text_of_other_spellings(number: int, prefix: str) -> None:
+    """They take a faster way."""
+    plain, other = Quantity.parse(str(number)), Quantity.parse(f"{prefix}{number}")
+    assert plain == other == Quantity.parse(f"{number}.0")
+    assert canonical(str(number)) == str(Quantity.of(number))

@@ -6,7 +6,6 @@ pkg/apis/discovery/validation/validation.go.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -133,7 +132,7 @@ def _validate_addresses(given: Sequence[str], family: str, where: str) -> Errors
             wrong = list(judge(text, place))
             yield from wrong
             if not wrong:
-                if f"IPv{ipaddress.ip_address(text).version}" != family:
+                if addresses.find_written_family(text) != family:
                     yield field.invalid(where, text, f"must be an {family} address")
                 yield from check_endpoint_ip(text, place)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -74,7 +75,7 @@ def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[Fie
         yield field.invalid(path, text, "must not have leading 0s in IP or prefix length")
     elif _is_mapped(head):
         yield field.invalid(path, text, "must not have an IPv4-mapped IPv6 address")
-    elif ipaddress.ip_network(f"{head}/{length}", strict=False).network_address != address:
+    elif _has_host_bits(address, parse_clamped(length)):
         yield field.invalid(path, text, "must not have bits set beyond the prefix length")
 
 
@@ -97,8 +98,12 @@ def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
     address = parse_address(head)
     if address is None or not length.isdecimal():
         return
-    network = ipaddress.ip_network(f"{address}/{parse_clamped(length)}", strict=False)
-    if network.network_address != address:
+    bits = parse_clamped(length)
+    is_ambiguous = bits <= address.max_prefixlen and _has_host_bits(address, bits)
+    if address.version == 4 and bits <= 32 and not is_ambiguous:
+        return
+    network = ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    if is_ambiguous:
         single = quoted(f"{address}/{address.max_prefixlen}")
         shown = f"{quoted(str(network))} or {single}"
         yield f"{path}: CIDR value {quoted(text)} is ambiguous in this context (should be {shown}?)"
@@ -122,9 +127,17 @@ def find_family(text: str) -> int | None:
 @cache_short(maxsize=_REMEMBERED)
 def _parse_strictly(text: str) -> _Address | None:
     try:
-        return None if "%" in text else ipaddress.ip_address(text)
-    except ValueError:
+        # Five times as fast as ipaddress: an object may have a hundred thousand addresses.
+        if ":" in text:
+            return ipaddress.IPv6Address(socket.inet_pton(socket.AF_INET6, text))
+        return ipaddress.IPv4Address(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
         return None
+
+
+def _has_host_bits(address: _Address, prefix: int) -> bool:
+    """Whether bits are set beyond a prefix of valid length."""
+    return bool(int(address) & ((1 << (address.max_prefixlen - prefix)) - 1))
 
 
 def _is_mapped(text: str) -> bool:

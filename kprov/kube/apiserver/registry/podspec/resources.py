@@ -19,6 +19,7 @@ from kprov.kube.apiserver.registry.generic.checks import (
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import cache_short
 
 HUGE: Final = "hugepages-"
 _NANO: Final = 10**9
@@ -34,6 +35,10 @@ _QUOTA: Final = {
         "requests.storage",
         "storage",
     ),
+}
+_COUNTED: Final = {
+    *("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"),
+    *("persistentvolumeclaims", "services.nodeports", "services.loadbalancers"),
 }
 _NOT_A_NAME: Final = "must be a standard resource type or fully qualified"
 _INTEGER: Final = "must be an integer"
@@ -73,6 +78,7 @@ def is_native(name: str) -> bool:
     return "/" not in name or "kubernetes.io/" in name
 
 
+@cache_short(maxsize=1024)
 def is_extended(name: str) -> bool:
     return (
         not is_native(name)
@@ -83,16 +89,15 @@ def is_extended(name: str) -> bool:
 
 def check_quantity(name: str, amount: str, path: str) -> Errors:
     """Check that an amount is not negative, and whole for resources that are counted."""
-    if parse_nanos(amount) < 0:
+    nanos = parse_nanos(amount)
+    if nanos < 0:
         yield field.invalid(path, str(amount), NOT_NEGATIVE)
-    if is_whole(name) and parse_nanos(amount) % _NANO:
+    if nanos % _NANO and is_whole(name):
         yield field.invalid(path, amount, _INTEGER)
 
 
 def is_whole(name: str) -> bool:
-    counted = {"pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"}
-    more = {"persistentvolumeclaims", "services.nodeports", "services.loadbalancers"}
-    return name in counted | more or is_extended(name)
+    return name in _COUNTED or is_extended(name)
 
 
 def validate_container_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
@@ -107,10 +112,16 @@ def _validate_requirements(
     resources: JsonObject, claims: Collection[str], path: str, check: Callable[[str, str], Errors]
 ) -> Errors:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    valid: set[str] = set()
     for name, amount in limits.items():
-        yield from _check_amount(name, amount, f"{path}.limits[{name}]", check)
-        yield from _validate_huge_pages(name, amount, f"{path}.limits[{name}]")
+        where = f"{path}.limits[{name}]"
+        wrong = [*_check_amount(name, amount, where, check), *_validate_huge_pages(name, amount, where)]
+        yield from wrong
+        if not wrong:
+            valid.add(name)
     for name, amount in requests.items():
+        if name in valid and limits[name] == amount:
+            continue  # as the default is: nothing is wrong with the same amount of the same resource
         yield from _check_amount(name, amount, f"{path}.requests[{name}]", check)
         yield from _check_request_within_limit(name, amount, limits, path)
         yield from _validate_huge_pages(name, amount, f"{path}.requests[{name}]")

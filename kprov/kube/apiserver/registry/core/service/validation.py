@@ -50,8 +50,8 @@ def validate_service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     if kind != "ExternalName":
         yield from validate_cluster_ips(spec, ((old or {}).get("spec") or {}).get("clusterIPs") or ())
     before = (old or {}).get("spec") or {}
+    kept = frozenset(before.get("externalIPs") or ())
     for where, address in enumerate_items(spec.get("externalIPs"), "spec.externalIPs"):
-        kept = before.get("externalIPs") or ()
         yield from list(addresses.check_ip_address(address, where, kept)) or check_endpoint_ip(address, where)
     yield from checks.check_enum(kind, "spec.type", _TYPES)
     yield from _validate_ports(ports, kind)
@@ -182,7 +182,8 @@ def _validate_load_balancer_fields(obj: JsonObject, old: JsonObject) -> Errors:
     if spec.get("loadBalancerSourceRanges"):
         if not is_balancer:
             yield field.forbidden(path, _ONLY_BALANCERS)
-        kept = [text.strip() for text in (old.get("spec") or {}).get("loadBalancerSourceRanges") or ()]
+        had = (old.get("spec") or {}).get("loadBalancerSourceRanges") or ()
+        kept = frozenset(text.strip() for text in had)
         for where, text in enumerate_items(spec["loadBalancerSourceRanges"], path):
             yield from addresses.check_cidr(text.strip(), where, kept)
     elif _RANGES in annotations:

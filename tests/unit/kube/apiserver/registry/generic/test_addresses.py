@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kprov.kube.apiserver.registry.generic import addresses
 
@@ -73,3 +77,27 @@ def test_odd_addresses_are_warned_of(text: str, warning: str) -> None:
 )
 def test_odd_ranges_are_warned_of(text: str, warning: str) -> None:
     assert list(addresses.find_cidr_warnings(text, "x")) == ([warning] if warning else [])
+
+
+def parse_in_python(text: str) -> object:
+    try:
+        return None if "%" in text else ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+@given(
+    st.one_of(
+        st.text("0123456789abcf:.%", max_size=20),
+        st.lists(st.sampled_from(["", "0", "1", "ffff", "00001", "1.2.3.4"]), max_size=9).map(":".join),
+        st.ip_addresses().map(str),
+        st.text(max_size=8),
+    )
+)
+def test_the_parser_of_the_c_library_reads_what_pythons_does(text: str) -> None:
+    expected = parse_in_python(text)
+    assert list(addresses.check_canonical_ip_address(text, "")) == [] or str(expected) != text
+    network = addresses.parse_network(f"{text}/8")
+    assert (network is None) == (addresses.parse_address(text) is None)
+    if ":" in text:
+        assert addresses.parse_address(text) == expected
