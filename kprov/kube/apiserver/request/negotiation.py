@@ -35,6 +35,8 @@ PLAIN: Final = Form()
 _INDENTED: Final = Form(pretty=True)
 #: User agents of programs for people; upstream indents for them.
 _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
+#: The clauses of an Accept header that count. Browsers send fewer than ten.
+_MAX_CLAUSES: Final = 100
 _CONVERSION: Final = {"as", "g", "v"}
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
@@ -112,7 +114,7 @@ def _find_transform(values: Mapping[str, str]) -> str | None:
 
 def check_route(accept: str, served: Sequence[str] = _SERVED) -> None:
     """Raise StatusError 406 unless the Accept header has `*/*` or one of the route's media types."""
-    named = {clause.partition(";")[0].strip() for clause in accept.split(",")}
+    named = {clause.partition(";")[0].strip() for clause in _split_clauses(accept)}
     if named.isdisjoint({*served, "*/*"}):
         raise status.not_acceptable(served)
 
@@ -133,10 +135,11 @@ def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """Media types of an Accept header with their parameters, best first. Do not change the shared result.
 
     Source: goautoneg. Its comparison is not transitive: a concrete type precedes a wildcard whatever their
-    q values. The result depends on the algorithm, which is insertion sort for so few elements.
+    q values. The result depends on the algorithm, which is insertion sort for so few elements. It takes the
+    square of their number, so that clauses beyond the first 100 do not count.
     """
     found: list[_Clause] = []
-    for text in accept.split(","):
+    for text in _split_clauses(accept):
         clause = _parse_clause(text)
         if clause is None:
             continue
@@ -145,6 +148,10 @@ def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
             place -= 1
         found.insert(place, clause)
     return [(f"{clause.kind}/{clause.subtype}", clause.values) for clause in found]
+
+
+def _split_clauses(accept: str) -> list[str]:
+    return accept.split(",", _MAX_CLAUSES)[:_MAX_CLAUSES]
 
 
 @dataclass(frozen=True, slots=True)

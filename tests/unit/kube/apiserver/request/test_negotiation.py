@@ -59,3 +59,12 @@ def test_the_406_of_a_list_names_the_media_type_of_watches() -> None:
 
 def test_without_a_route_an_accept_wildcard_of_a_type_is_enough() -> None:
     assert negotiation.parse_accept("application/*", is_routed=False) is negotiation.PLAIN
+
+
+def test_clauses_beyond_the_hundredth_do_not_count() -> None:
+    """The order of clauses is found in the square of their number."""
+    some = ",".join(["a/b"] * 99)
+    assert negotiation.parse_accept(f"{some},application/yaml").media_type == "application/yaml"
+    with pytest.raises(StatusError):
+        negotiation.parse_accept(f"a/b,{some},application/yaml")
+    assert len(negotiation.parse_clauses("a/b," * 100_000)) == 100
