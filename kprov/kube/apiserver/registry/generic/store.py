@@ -6,7 +6,7 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import orjson
@@ -21,6 +21,7 @@ from kprov.kube.apiserver.registry.generic import (
     invalid_error,
     metadata,
     metadata_update,
+    size_limit,
     unenforced,
 )
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
@@ -109,7 +110,7 @@ class Store(ReadStore):
         strategy = self.strategy
         generated = not (obj.get("metadata") or {}).get("name")
         self._identify(obj)
-        emptied = await heavy_lane.run(context.place, zero_values.normalize, obj, self._node)
+        emptied = await self._normalize(context, obj)
         metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
         version = metadata.take_version(obj["metadata"])
         strategy.default(obj)
@@ -154,6 +155,17 @@ class Store(ReadStore):
         self.hooks.decorate(obj)
         return obj
 
+    async def _normalize(self, context: RequestContext, obj: JsonObject) -> Sequence[zero_values.Emptied]:
+        """Remove empty values, and return them. Raise StatusError 500 for what cannot be stored."""
+        emptied = await heavy_lane.run(context.place, zero_values.normalize, obj, self._node)
+        await self._reject_too_large(context, obj)
+        return emptied
+
+    async def _reject_too_large(self, context: RequestContext, obj: JsonObject) -> None:
+        """Refuse what the database would refuse, before the long computations."""
+        if context.place is not None and not context.dry_run:
+            await heavy_lane.run(context.place, size_limit.reject_too_large, obj)
+
     async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: JsonObject) -> int:
         self.strategy.complete(obj)
         key = self._key(namespace, name)
@@ -163,11 +175,20 @@ class Store(ReadStore):
                 raise KeyExistsError(key)
             return 0
         obj["metadata"].pop("selfLink", None)
-        try:
-            value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
-            return await self.storage.create(key, value, ttl=self._ttl)
-        except UnavailableError as error:
-            raise make_unavailable_error(error) from error
+        return await self._send(context, obj, lambda value: self.storage.create(key, value, ttl=self._ttl))
+
+    async def _send(
+        self, context: RequestContext, obj: JsonObject, write: Callable[[bytes], Awaitable[int]]
+    ) -> int:
+        """Write an object; without managedFields if it is too large with them, unless it was applied."""
+        while True:
+            try:
+                value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
+                size_limit.check_sent_size(value)
+                return await write(value)
+            except UnavailableError as error:
+                if context.applied or not size_limit.drop_managed_fields(obj, error):
+                    raise make_unavailable_error(error) from error
 
     async def update(
         self,
@@ -271,6 +292,7 @@ class Store(ReadStore):
         wanted, emptied = await run(
             place, self._merge_metadata, context, current.key, obj, old, subresource, strategy
         )
+        await self._reject_too_large(context, obj)
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -380,11 +402,11 @@ class Store(ReadStore):
     async def _put(self, context: RequestContext, current: Stored, obj: JsonObject) -> None:
         if context.dry_run:
             return
-        try:
-            value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
-            revision = await self.storage.update(current.key, value, expected=current.revision, ttl=self._ttl)
-        except UnavailableError as error:
-            raise make_unavailable_error(error) from error
+        revision = await self._send(
+            context,
+            obj,
+            lambda value: self.storage.update(current.key, value, expected=current.revision, ttl=self._ttl),
+        )
         obj["metadata"]["resourceVersion"] = str(revision)
 
     async def delete(
