@@ -4,14 +4,19 @@ SYNCS = metrics.counter("workqueue_adds_total", "...", ["name"])
 SYNCS.labels(name="deployment").inc()
 """
 
-from collections.abc import Sequence
+import asyncio
+import copy
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from time import thread_time
+from typing import Final
 
 from kprov.kube.component_base.prometheus import (
     REGISTRY,
     Counter,
     Gauge,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
@@ -20,6 +25,10 @@ from kprov.kube.component_base.prometheus import (
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+#: `render_in_steps` lets other tasks run after so many seconds, and formats so many samples at once.
+_STEP_SECONDS: Final = 0.005
+_SAMPLES_AT_ONCE: Final = 200
 
 # Buckets upstream uses for workqueue_* durations, seconds.
 QUEUE_BUCKETS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10)
@@ -48,3 +57,47 @@ def accumulate_buckets(bounds: Sequence[float], entry: Sequence[float]) -> list[
 def render() -> bytes:
     """All metrics of the process in Prometheus' text format."""
     return generate_latest(REGISTRY)
+
+
+async def render_in_steps() -> bytes:
+    """As `render`, but other tasks run in between: thousands of lines take 0.2 s.
+
+    A collector may yield a large family in several parts with the same name, one after the other.
+    """
+    parts: list[bytes] = []
+    name, begin = "", thread_time()
+    for family in REGISTRY.collect():
+        for part in _split_family(family):
+            text = generate_latest(_OneFamily(part))
+            if family.name == name:
+                # The name, the help and the type come once.
+                text = text.split(b"\n", 2)[2]
+            name = family.name
+            parts.append(text)
+            if thread_time() - begin > _STEP_SECONDS:
+                await asyncio.sleep(0)
+                begin = thread_time()
+    return b"".join(parts)
+
+
+def _split_family(family: Metric) -> Iterator[Metric]:
+    """The family in parts. Not those with times of creation, which stand in families of their own."""
+    samples = family.samples
+    if len(samples) <= _SAMPLES_AT_ONCE or any(sample.name.endswith("_created") for sample in samples):
+        yield family
+        return
+    for start in range(0, len(samples), _SAMPLES_AT_ONCE):
+        part = copy.copy(family)
+        part.samples = samples[start : start + _SAMPLES_AT_ONCE]
+        yield part
+
+
+class _OneFamily:
+    """A registry of one family."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by prometheus-client."""
+        yield self._family

@@ -348,8 +348,9 @@ class Server:
         if path in {"/metrics", "/metrics/slis"}:
             if self.before_scrape is not None:
                 await self.before_scrape()
-            body = component_metrics.render() if path == "/metrics" else self._health.format_slis()
-            return Response(body=body, headers=_METRICS)
+            is_sli = path != "/metrics"
+            text = self._health.format_slis() if is_sli else await component_metrics.render_in_steps()
+            return Response(body=text, headers=_METRICS)
         answer = self._openid.answer(path.rstrip("/"), request.method, request.headers.get("Accept", ""))
         if answer is None:
             answer = await self._documents.answer(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from kprov.kube.apiserver.handlers import deprecated_resources
@@ -34,6 +35,8 @@ _VERBS: Final = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"
 _PLACE: Final = ("group", "version", "resource", "subresource", "scope", "component")
 _LABELS: Final = ("verb", "dry_run", *_PLACE)
 _MOST: Final = 5000
+#: Label values of one part of a histogram.
+_AT_ONCE: Final = 100
 _CONNECTS: Final = frozenset({"exec", "attach", "portforward", "proxy", "log"})
 _SELECTING: Final = frozenset({"list", "watch", "deletecollection"})
 _APPLY: Final = "application/apply-patch+yaml"
@@ -151,7 +154,7 @@ class RequestMetrics:
         for coded, number in counts.items():
             total.add_metric(coded, number)
         yield total
-        yield _build_histogram(
+        yield from _build_histogram(
             sums,
             "apiserver_request_duration_seconds",
             "[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, "
@@ -161,7 +164,7 @@ class RequestMetrics:
             for (verb, dry, *rest, _), entry in part.items():
                 if not dry and verb != "watch":
                     _add(slis, (_format_verb(verb, rest[3]), *rest), [sum(entry[:3]), *entry[3:]])
-        yield _build_histogram(
+        yield from _build_histogram(
             slis,
             "apiserver_request_sli_duration_seconds",
             "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness "
@@ -252,11 +255,14 @@ def _build_histogram(
     text: str,
     labels: Sequence[str] = _LABELS,
     bounds: Sequence[float] = _BOUNDS,
-) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for values, entry in sums.items():
-        family.add_metric(values, metrics.accumulate_buckets(bounds, entry), sum_value=entry[-1])
-    return family
+) -> Iterable[Metric]:
+    """In parts, between which other requests run: see render_in_steps."""
+    entries = iter(list(sums.items()))
+    while part := list(islice(entries, _AT_ONCE)):
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for values, entry in part:
+            family.add_metric(values, metrics.accumulate_buckets(bounds, entry), sum_value=entry[-1])
+        yield family
 
 
 def _add(sums: dict[tuple[str, ...], list[float]], labels: tuple[str, ...], entry: Sequence[float]) -> None:
