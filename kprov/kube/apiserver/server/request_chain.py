@@ -261,9 +261,9 @@ class Server:
         if info.verb in _READS or request.is_long:
             return False
         length = request.body.received if request.content_length is None else request.content_length
-        if length >= heavy_lane.HEAVY_BYTES:
+        if heavy_lane.is_heavy(info.api_group, length):
             return length <= body.MAX_BYTES
-        return self._resources.count_stored_bytes(info) >= heavy_lane.HEAVY_BYTES
+        return heavy_lane.is_heavy(info.api_group, self._resources.count_stored_bytes(info))
 
     async def execute_authorized(
         self, request: Request, user: UserInfo, annotations: dict[str, str] | None

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from kprov.kube.apiserver.admission.validating_admission_policy.budget import Budget
 from kprov.kube.component_helpers.cel.environment import Program
 from kprov.kube.component_helpers.cel.errors import CompileError, EvaluationError
 from kprov.kube.component_helpers.cel.policy_expressions import (
@@ -60,11 +61,12 @@ class Expression:
         """As evaluate, but the error has only the reason."""
         if self._program is None:
             raise EvaluationError(self.compile_error)
-        bound = values.bind(self.variables)
-        try:
-            return self._program.evaluate(bound)
-        except EvaluationError as error:
-            raise EvaluationError(values.explain(str(error))) from None
+        with values.budget.spend():
+            bound = values.bind(self.variables)
+            try:
+                return self._program.evaluate(bound)
+            except EvaluationError as error:
+                raise EvaluationError(values.explain(str(error))) from None
 
 
 class Values:
@@ -73,7 +75,10 @@ class Values:
     The policy's own variables are computed when an expression names them, and only once.
     """
 
-    def __init__(self, values: Mapping[str, Any], variables: Mapping[str, Expression]) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], variables: Mapping[str, Expression], budget: Budget
+    ) -> None:
+        self.budget = budget
         self._values = {**values, "variables": {}}
         self._variables = variables
         self._known: dict[str, Any] = {}

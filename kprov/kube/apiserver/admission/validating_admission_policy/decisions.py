@@ -42,10 +42,11 @@ class Evaluation(NamedTuple):
     failed: list[Decision]
 
 
-def evaluate_policy(policy: CompiledPolicy, values: Values) -> Evaluation:
-    """Evaluate all expressions of a policy whose matchConstraints match the request."""
+async def evaluate_policy(policy: CompiledPolicy, values: Values) -> Evaluation:
+    """Evaluate all expressions of a policy whose matchConstraints match the request. Give way in between."""
     errors: list[str] = []
     for condition in policy.conditions:
+        await values.budget.give_way()
         try:
             if condition.evaluate(values) is False:
                 return Evaluation([], [], [])
@@ -56,7 +57,10 @@ def evaluate_policy(policy: CompiledPolicy, values: Values) -> Evaluation:
             return Evaluation([], [], [])
         text = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
         return Evaluation([Decision(0, is_denied=True, message=text, is_error=True)], [], [])
-    decisions = [_decide(policy, index, values) for index in range(len(policy.validations))]
+    decisions: list[Decision] = []
+    for index in range(len(policy.validations)):
+        await values.budget.give_way()
+        decisions.append(_decide(policy, index, values))
     annotations, failed = _evaluate_annotations(policy, values)
     return Evaluation(decisions, annotations, failed)
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 import orjson
 
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
+from kprov.kube.apiserver.admission.validating_admission_policy.budget import Budget
 from kprov.kube.apiserver.admission.validating_admission_policy.compiled_policy import Values
 from kprov.kube.apiserver.admission.validating_admission_policy.decisions import (
     Decision,
@@ -118,7 +119,7 @@ class ValidatingAdmissionPolicy(WantsAuthorizer):
                 denials += _deny_misconfigured(hook, binding, str(error))
                 continue
             for parameter in found:
-                evaluation = self._evaluate(hook, request, matched, parameter)
+                evaluation = await self._evaluate(hook, request, matched, parameter)
                 denials += _enforce(hook, binding, evaluation, attributes)
                 for key, value in evaluation.annotations:
                     annotations.setdefault(key, []).append(value[:_ANNOTATION_MAX])
@@ -126,13 +127,15 @@ class ValidatingAdmissionPolicy(WantsAuthorizer):
             attributes.context.annotate(f"{hook.name}/{key}", ", ".join(dict.fromkeys(values)))
         return denials
 
-    def _evaluate(
+    async def _evaluate(
         self, hook: Hook, request: _Request, matched: Resource, parameter: JsonMapping | None
     ) -> Evaluation:
-        values = Values({**request.get_values(matched), "params": parameter}, hook.compiled.variables)
+        values = Values(
+            {**request.get_values(matched), "params": parameter}, hook.compiled.variables, request.budget
+        )
         token = DECIDE.set(build_checker(self.authorizer, request.attributes.context.user))
         try:
-            return evaluate_policy(hook.compiled, values)
+            return await evaluate_policy(hook.compiled, values)
         finally:
             DECIDE.reset(token)
 
@@ -143,6 +146,7 @@ class _Request:
     def __init__(self, attributes: Attributes, namespace: JsonMapping | None) -> None:
         """namespace: of the request; None for cluster-scoped objects."""
         self.attributes = attributes
+        self.budget = Budget()
         self.namespace_labels = find_namespace_labels(attributes, namespace)
         self._namespace = None if namespace is None else build_namespace(namespace)
         self._values: dict[Resource, Mapping[str, Any]] = {}

@@ -128,3 +128,10 @@ async def test_what_goes_on_after_its_request_takes_no_place() -> None:
     await entry.enter()
     async with asyncio.timeout(1):
         (await enter(lane, "bob")).leave()
+
+
+def test_objects_with_expressions_are_heavy_from_a_kilobyte_on() -> None:
+    assert heavy_lane.is_heavy("admissionregistration.k8s.io", 1024)
+    assert not heavy_lane.is_heavy("admissionregistration.k8s.io", 1023)
+    assert not heavy_lane.is_heavy("", HEAVY_BYTES - 1)
+    assert heavy_lane.is_heavy("", HEAVY_BYTES)

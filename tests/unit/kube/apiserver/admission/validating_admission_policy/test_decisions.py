@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.admission.validating_admission_policy.budget import EXHAUSTED, Budget
 from kprov.kube.apiserver.admission.validating_admission_policy.compiled_policy import CompiledPolicy, Values
 from kprov.kube.apiserver.admission.validating_admission_policy.decisions import Evaluation, evaluate_policy
 from kprov.kube.component_helpers.cel.functions.authorization import make_authorizer
 
 
-def evaluate(obj: dict[str, Any], **spec: Any) -> Evaluation:
+def evaluate(obj: dict[str, Any], budget: Budget | None = None, **spec: Any) -> Evaluation:
     policy = CompiledPolicy({"spec": spec})
     values = {
         "object": obj, "oldObject": None, "request": {}, "namespaceObject": None, "params": None,
         "authorizer": make_authorizer("", "pods", "", "default", "web"),
     }  # fmt: skip
-    return evaluate_policy(policy, Values(values, policy.variables))
+    return asyncio.run(evaluate_policy(policy, Values(values, policy.variables, budget or Budget())))
 
 
 def test_audit_annotations_are_texts_that_are_not_empty() -> None:
@@ -74,3 +77,13 @@ def test_an_expression_of_an_older_version_that_does_not_compile_is_an_error() -
     assert decision.message.startswith(
         "compilation error: compilation failed: ERROR: <input>:1:11: Syntax error"
     )
+
+
+def test_expressions_beyond_the_budget_of_a_request_are_not_evaluated() -> None:
+    """Each evaluation takes a second on this clock; a variable counts with the expression that reads it."""
+    budget = Budget(clock=itertools.count().__next__, seconds=2)
+    variables = [{"name": "v", "expression": "object.a"}]
+    validations = [{"expression": "variables.v == 'x'"}] * 3
+    decisions = evaluate({"a": "x"}, budget, variables=variables, validations=validations).decisions
+    assert [decision.is_denied for decision in decisions] == [False, False, True]
+    assert EXHAUSTED in decisions[2].message
