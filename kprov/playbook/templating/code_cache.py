@@ -1,7 +1,8 @@
 """The compiled code of templates between runs: compiling takes longer than all rendering of a run.
 
-One file holds the code. Like Python's .pyc files it is executed, so only a file that nobody else can write is
-read, and only if the same kprov, Jinja2 and Python wrote it. A template with a known secret is not stored.
+Each installation of kprov has a file. Like Python's .pyc files it is executed, so only a file that nobody
+else can write is read, and only if the same kprov, Jinja2 and Python wrote it. A template with a known secret
+is not stored.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ import jinja2
 from kprov.content.caches import CACHE
 from kprov.inventory import secrets
 
-#: The file of this process.
-FILE: Path = CACHE / "templates" / f"{sys.implementation.cache_tag}.bin"
+#: The folder of this user's files.
+FOLDER: Path = CACHE / "templates"
+#: Files to keep: installations of kprov, also of earlier versions.
+KEEP = 4
 #: Templates to keep. With more, those that the last run did not use are dropped.
 LIMIT = 4000
 _HASH = hashlib.sha256
@@ -32,7 +35,7 @@ _HASH = hashlib.sha256
 
 def open_code_cache() -> CodeCache:
     """Return the cache of this user."""
-    return CodeCache(FILE)
+    return CodeCache(FOLDER / f"{_read_stamp().hex()[:16]}.bin")
 
 
 class CodeCache:
@@ -125,3 +128,5 @@ def _write_file(file: Path, entries: dict[bytes, bytes]) -> None:
         aside.rename(file)
     finally:
         aside.unlink(missing_ok=True)
+    for old in sorted(file.parent.glob("*.bin"), key=lambda path: -path.stat().st_mtime)[KEEP:]:
+        old.unlink(missing_ok=True)

@@ -140,3 +140,20 @@ def test_only_templates_of_the_last_run_stay_in_a_full_cache(
     assert compiled == []
     render_all(tmp_path)
     assert len(compiled) == 1
+
+
+def test_each_installation_has_a_file_and_the_oldest_are_removed(
+    tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_cache, "FOLDER", tmp_path / "cache")
+    first = code_cache.open_code_cache()._file
+    render_all(tmp_path)
+    monkeypatch.setattr(code_cache, "_read_stamp", lambda: b"other".ljust(32))
+    assert code_cache.open_code_cache()._file != first
+    for age in range(1, 6):
+        old = tmp_path / "cache" / f"old{age}.bin"
+        old.write_bytes(b"")
+        os.utime(old, (1_000_000 - age, 1_000_000 - age))
+    render_all(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "cache").iterdir())
+    assert names == ["code.bin", "old1.bin", "old2.bin", "old3.bin"]
