@@ -151,7 +151,7 @@ $(BIN)/python:
 
 # pip installs uv, and what the bundle needs beside it. They must not be replaced while the bundle is built.
 $(VENV)/.first: requirements/run.txt | $(BIN)/python
-	@sed -n '/^\(pip\|packaging\|uv\)==/,/[^\\]$$/p' requirements/run.txt > $(VENV)/first.txt
+	@sed -n '/^\(pip\|packaging\|pyyaml\|uv\)==/,/[^\\]$$/p' requirements/run.txt > $(VENV)/first.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/first.txt
 	@touch $@
 

@@ -1,7 +1,7 @@
 """Builds the image of lab hosts and the bundle for them side by side, before either is needed.
 
 They need nothing of each other, and much of both is waiting for downloads. `make up` runs this module while
-pip installs kprov's libraries, so it imports the standard library and `packaging` only.
+uv installs kprov's libraries, so it imports the standard library, `packaging` and `yaml` only.
 """
 
 from __future__ import annotations
