@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from kprov.operations.cluster import Cluster, run_read_only
+from kprov.operations.host_answers import read_answer
 
 
 def pin_bundles(cluster: Cluster, pins: Mapping[str, str]) -> None:
@@ -49,5 +50,6 @@ def _read_bundle(cluster: Cluster, host: str) -> str:
     """Return the digest of the bundle that a host runs; empty if it has none, such as a host of etcd only."""
     path = f"{cluster.variables[host].bundle_root}/current"
     results = run_read_only(cluster, host, "stat", [{"path": path}])
-    target = results[0].get("stat", {}).get("lnk_target", "") if results else ""
+    with read_answer(host, "stat"):
+        target = results[0].get("stat", {}).get("lnk_target", "") if results else ""
     return str(target).rpartition("/")[2]

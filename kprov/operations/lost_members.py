@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from kprov.errors import KprovError, PreflightError
 from kprov.operations.cluster import Cluster, SeveralHostsError, run_read_only
+from kprov.operations.host_answers import read_answer
 from kprov.operations.running_cluster import RunningCluster
 
 
@@ -31,7 +32,8 @@ def find_lost_members(cluster: Cluster, running: RunningCluster, hosts: Collecti
 def has_no_data(cluster: Cluster, host: str, folder: str) -> bool:
     """Whether the host says that it has no data of a member."""
     results = run_read_only(cluster, host, "stat", [{"path": f"{folder}/member"}])
-    return bool(results) and not results[0].get("failed") and not results[0]["stat"]["exists"]
+    with read_answer(host, "stat"):
+        return bool(results) and not results[0].get("failed") and not results[0]["stat"]["exists"]
 
 
 def advise(host: str) -> str:

@@ -19,6 +19,7 @@ from kprov.operations.cluster import (
     open_cluster,
     run_read_only,
 )
+from kprov.operations.host_answers import read_answer
 from kprov.operations.shared_credentials import read_public_keys
 from kprov.pki.ensure import load_certificate
 from kprov.playbook.results.run_result import Callbacks, RunOptions
@@ -128,7 +129,8 @@ def gather_fleet(
         allow = variables.kprov_allow_experimental_distributions
         unsupported = explain_unsupported(name, facts[name], allow_experimental=allow)
         not_root = explain_missing_root(name, facts[name])
-        found = HostFacts.model_validate(answer.answers)
+        with read_answer(name, "preflight"):
+            found = HostFacts.model_validate(answer.answers)
         theirs = read_public_keys(found.software.authority)
         return PreflightHost(
             name=name,
@@ -170,7 +172,8 @@ def try_out(cluster: Cluster, fleet: Fleet, ignored: Collection[str], *, everyth
                 wanted = {name: one for name, one in wanted.items() if name in ("connect", "ping")}
             answer = _ask(cluster, host.name, wanted)
             opened = host.probes.open.model_dump() if host.probes is not None else {}
-            probes = HostProbes.model_validate({**answer.answers, "open": opened})
+            with read_answer(host.name, "preflight"):
+                probes = HostProbes.model_validate({**answer.answers, "open": opened})
             return replace(host, probes=probes, failures={**host.failures, **answer.failures})
 
         return replace(fleet, hosts=tuple(_run_parallel(cluster, hosts, probe)))
@@ -185,7 +188,8 @@ def _listening_hosts(cluster: Cluster, fleet: Fleet) -> Iterator[list[PreflightH
 
     def listen(host: PreflightHost) -> PreflightHost:
         answer = _ask(cluster, host.name, requests.request_listeners(host))
-        probes = HostProbes.model_validate(answer.answers)
+        with read_answer(host.name, "preflight"):
+            probes = HostProbes.model_validate(answer.answers)
         return replace(host, probes=probes, failures={**host.failures, **answer.failures})
 
     hosts = list(fleet.hosts)
@@ -206,11 +210,13 @@ def _ask(cluster: Cluster, host: str, wanted: requests.Requests) -> Answer:
         return Answer({}, {"its answer": "the connection was lost"})
     if results[0].get("failed"):
         return Answer({}, {"its answer": str(results[0].get("msg"))})
-    first, last = results[0]["times"]
-    # As NTP does: the message is assumed to take as long as its answer.
-    offset = ((first - begun) + (last - now)) / 2
-    error = ((now - begun) - (last - first)) / 2
-    return Answer(results[0]["answers"], results[0]["errors"], offset, max(0.0, error))
+    with read_answer(host, "preflight"):
+        first, last = map(float, results[0]["times"])
+        # As NTP does: the message is assumed to take as long as its answer.
+        offset = ((first - begun) + (last - now)) / 2
+        error = ((now - begun) - (last - first)) / 2
+        answers, errors = dict(results[0]["answers"]), dict(results[0]["errors"])
+    return Answer(answers, {str(name): str(text) for name, text in errors.items()}, offset, max(0.0, error))
 
 
 def _run_parallel(cluster: Cluster, items: list[A], work: Callable[[A], T]) -> list[T]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from kprov.errors import HostError
 from kprov.operations.cluster import Cluster, run_read_only
+from kprov.operations.host_answers import read_answer
 from kprov.operations.remote import etcdctl_line, kubectl_line, try_command
 
 T = TypeVar("T")
@@ -126,11 +127,12 @@ def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
     if not paths:
         return {}
     results = run_read_only(cluster, host, "slurp", [{"src": path} for path in paths])
-    return {
-        path: base64.b64decode(result["content"]).decode("utf-8", "replace")
-        for path, result in zip(paths, results, strict=False)
-        if not result.get("failed")
-    }
+    with read_answer(host, "slurp"):
+        return {
+            path: base64.b64decode(result["content"]).decode("utf-8", "replace")
+            for path, result in zip(paths, results, strict=False)
+            if not result.get("failed")
+        }
 
 
 def _list_shared_files(cluster: Cluster, host: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import variable_place
 from kprov.operations.cluster import Cluster, run_read_only
+from kprov.operations.host_answers import read_answer
 
 
 def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
@@ -25,7 +26,8 @@ def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
             continue
         scope = cluster.engine.host_variables(host)
         interface_name = str(scope["keepalived_interface"]) if "keepalived_interface" in scope else None
-        text = find_vip_problem(vip, facts, interface_name)
+        with read_answer(host, "setup"):
+            text = find_vip_problem(vip, facts, interface_name)
         if text is not None:
             file, line = variable_place(cluster.engine.inventory, "kube_vip_address")
             raise InputError(f"{host}: {text}", file=file, line=line, field="kube_vip_address")

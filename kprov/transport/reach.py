@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.errors import HostError, NoAnswerError, PreflightError, UnreachableError
+from kprov.transport import basic_facts
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Become
 
@@ -45,6 +46,9 @@ def reach_hosts(
             return ReachResult(host, error=kind(host, error.reason), lost=lost)
         if answer.get("failed"):
             return ReachResult(host, error=PreflightError(host, str(answer.get("msg"))))
+        problem = basic_facts.find_problem(answer.get("ansible_facts"))
+        if problem is not None:
+            return ReachResult(host, error=PreflightError(host, problem))
         # Hosts check the times of certificates that are issued here.
         return ReachResult(
             host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)}

@@ -127,7 +127,9 @@ class PlaybookRun:
             result = self.sender.send(host, become, "setup", [item])[0]
             if result.get("failed"):
                 raise UnreachableError(host, f"facts could not be gathered: {result.get('msg')}")
-            facts: dict[str, Any] = result["ansible_facts"]
+            facts = result.get("ansible_facts")
+            if not isinstance(facts, dict):
+                raise UnreachableError(host, f"malformed answer to setup: its facts are {facts!r:.100}")
             return facts
 
         return gather
