@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 _MAPS: Final = "/api/v1/namespaces/default/configmaps"
 _PODS: Final = "/api/v1/namespaces/default/pods"
 _ROLES: Final = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
 _POLICIES: Final = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+_SLICES: Final = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 _APPLY: Final = "application/apply-patch+yaml"
 _BODY_BYTES: Final = 2_900_000
 
@@ -27,6 +28,7 @@ class Attack:
     path: str
     body: bytes = b""
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def _encode(document: Any) -> bytes:
@@ -94,6 +96,22 @@ def _attack_patches() -> list[Attack]:
     ]  # fmt: skip
 
 
+def _attack_validation() -> list[Attack]:
+    """Objects below etcd's limit, each of whose values is parsed."""
+    amounts = {f"e.com/r{number}": str(number + 1) for number in range(50_000)}
+    texts = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(80_000)]
+    endpoints = [{"addresses": texts[start : start + 100]} for start in range(0, len(texts), 100)]
+    points: dict[str, Any] = {"metadata": {"name": "s"}, "addressType": "IPv4", "endpoints": endpoints}
+    containers = [{"name": f"c{number}", "image": "i"} for number in range(10_000)]
+    crowd = _make_pod("crowd", {})
+    crowd["spec"]["initContainers"] = containers
+    return [
+        Attack("many quantities", "POST", _PODS, _encode(_make_pod("q", {"resources": {"limits": amounts}}))),
+        Attack("many addresses", "POST", f"{_SLICES}?dryRun=All", _encode(points)),
+        Attack("many containers", "POST", f"{_PODS}?dryRun=All", _encode(crowd)),
+    ]
+
+
 def _attack_reads() -> list[Attack]:
     terms = "%2C".join(f"a{number}%21%3Db" for number in range(20_000))
     values = "%2C".join(f"v{number}" for number in range(60_000))
@@ -103,6 +121,8 @@ def _attack_reads() -> list[Attack]:
         Attack("many label values", "GET", f"{_MAPS}?labelSelector=a+notin+%28{values}%29"),
         Attack("many field terms", "GET", f"{_MAPS}?fieldSelector={fields}"),
         Attack("many parameters", "GET", f"{_MAPS}?{'&'.join(f'a{n}=b' for n in range(100_000))}"),
+        Attack("long name", "GET", f"{_MAPS}/{'n' * 60_000}"),
+        Attack("many media types", "GET", f"{_MAPS}/target", headers={"Accept": "a/b;q=0.1," * 6_000}),
         Attack("long path", "GET", "/api/v1/" + "a/" * 400_000),
         Attack("huge list", "GET", "/api/v1/configmaps"),
         Attack("huge list of an old revision", "GET", "/api/v1/configmaps?limit=500"),
@@ -127,7 +147,18 @@ def _attack_rules() -> list[Attack]:
         }
         policy = {"metadata": {"name": f"{name}.example.org"}, "spec": spec}
         found.append(Attack(f"a {name} expression", "POST", f"{_POLICIES}?dryRun=All", _encode(policy)))
-    return found
+    validations = [{"expression": f"object.metadata.name != 'n{number}'"} for number in range(2_000)]
+    policy = {
+        "metadata": {"name": "many.example.org"},
+        "spec": {"matchConstraints": {"resourceRules": [rules]}, "validations": validations},
+    }
+    return [*found, Attack("many expressions", "POST", f"{_POLICIES}?dryRun=All", _encode(policy))]
 
 
-ATTACKS: Final = [*_attack_bodies(), *_attack_patches(), *_attack_reads(), *_attack_rules()]
+ATTACKS: Final = [
+    *_attack_bodies(),
+    *_attack_validation(),
+    *_attack_patches(),
+    *_attack_reads(),
+    *_attack_rules(),
+]

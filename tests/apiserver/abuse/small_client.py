@@ -34,10 +34,11 @@ def read_wait(thread: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How long a small request took.
+    """How long a small request took, from when it was due.
 
-    seconds: from when it was due, as a client feels it. own: from when it was sent, without the time that the
-    loop's thread and this one waited for a CPU. That is what the server makes a small client wait.
+    seconds: as a client feels it. own: without the time that the loop's thread and this one waited for a CPU:
+    what the server makes a small client wait. A request that comes late because of the one before is late in
+    both.
     """
 
     kind: str
@@ -51,6 +52,8 @@ class SmallClient:
     def __init__(self, server: ApiServer) -> None:
         self._connection = Connection(server.port, server.context(), 60)
         self._loop = Path(f"/proc/{server.process}/task/{server.process}")
+        #: How long the last request took beyond the period, without waiting for a CPU.
+        self._late = 0.0
 
     def measure(self, until: subprocess.Popen[bytes]) -> list[Answer]:
         """Send reads from the cache, reads that ask etcd, and writes, while another process runs."""
@@ -80,7 +83,9 @@ class SmallClient:
         response.read()
         assert response.status == 200
         end = time.perf_counter()
-        return Answer(kind, end - due, end - begin - sum(map(read_wait, threads)) + waited)
+        own = self._late + end - begin - (sum(map(read_wait, threads)) - waited)
+        self._late = max(own - _PERIOD_SECONDS, 0.0)
+        return Answer(kind, end - due, own)
 
 
 def find_percentile(values: Iterable[float], percent: int) -> float:
