@@ -10,6 +10,7 @@ from kprov.operations.nodes.drain import make_drain_phase
 from kprov.operations.nodes.uncordon import make_uncordon_phase
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import get_objects, run_kubectl
+from kprov.operations.upgrade.progress import read_progress, update_progress
 
 
 def make_drain(context: OperationContext, host: str, has_work: Callable[[], bool]) -> Phase:
@@ -21,9 +22,10 @@ def make_drain(context: OperationContext, host: str, has_work: Callable[[], bool
 
     def run() -> None:
         name = context.cluster.node_name(host)
-        if context.memory.read(f"cordoned {host}") is None:
+        if read_progress(context.memory, host).cordoned is None:
             node = get_objects(context.cluster, f"nodes {shlex.quote(name)}")
-            context.memory.store(f"cordoned {host}", bool(node["spec"].get("unschedulable")))
+            was_cordoned = bool(node["spec"].get("unschedulable"))
+            update_progress(context.memory, host, cordoned=was_cordoned)
         try:
             phase.run()
         except KprovError:
@@ -41,7 +43,7 @@ def make_uncordon(context: OperationContext, host: str, will_drain: Callable[[],
     phase = make_uncordon_phase(context, host)
 
     def plan() -> list[str]:
-        if context.memory.read(f"cordoned {host}") is False:
+        if read_progress(context.memory, host).cordoned is False:
             return list(phase.plan())
         return [f"mark node {context.cluster.node_name(host)} as schedulable"] if will_drain() else []
 
@@ -50,6 +52,6 @@ def make_uncordon(context: OperationContext, host: str, will_drain: Callable[[],
 
 def uncordon(context: OperationContext, host: str) -> None:
     """Let the scheduler use the node again if this operation drained it. Raises KprovError."""
-    if context.memory.read(f"cordoned {host}") is False:
+    if read_progress(context.memory, host).cordoned is False:
         run_kubectl(context.cluster, f"uncordon {shlex.quote(context.cluster.node_name(host))}")
-        context.memory.store(f"cordoned {host}", None)
+        update_progress(context.memory, host, cordoned=None)

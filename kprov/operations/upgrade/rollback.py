@@ -15,6 +15,7 @@ from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.skew import SkewHost, find_skew
 from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.upgrade.cordon import make_drain, make_uncordon
+from kprov.operations.upgrade.progress import read_progress
 from kprov.operations.upgrade.upgrade import choose_hosts
 
 _TARGETS = "targets"
@@ -50,7 +51,7 @@ def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) 
         return bool(rollback.plan_host(host))
 
     def will_drain() -> bool:
-        return context.memory.read(f"cordoned {host}") is None and has_work()
+        return read_progress(context.memory, host).cordoned is None and has_work()
 
     phase = Phase(f"Roll back {host}", lambda: rollback.plan_host(host), lambda: rollback.return_host(host))
     if host not in context.cluster.members("kube_node"):
@@ -58,7 +59,7 @@ def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) 
     if context.arguments["drain"]:
         return [make_drain(context, host, has_work), phase, make_uncordon(context, host, will_drain)]
     # An upgrade that this rollback ends may have drained the host.
-    drained = context.memory.read(f"cordoned {host}") is False
+    drained = read_progress(context.memory, host).cordoned is False
     return [phase, make_uncordon(context, host, lambda: False)] if drained else [phase]
 
 
