@@ -53,7 +53,7 @@ def _specify(request: PkiRequest, host: PkiHost, row: Certificate) -> Certificat
         f"hosts/{host.name}/{row.file}",
         row.authority,
         render_text(row.common_name, names.__getitem__),
-        row.organizations,
+        tuple(render_text(name, names.__getitem__) for name in row.organizations),
         sans=_unique_names(*(name for kind in row.names for name in _list_names(request, host, kind))),
         server="server" in row.usages,
         client="client" in row.usages,

@@ -126,7 +126,7 @@ def _read_certificate(row: Row) -> Certificate:
         file=row.text("file"),
         authority=row.text("authority", choices=model.AUTHORITIES),
         common_name=row.text("common_name", variables=model.NAME_VARIABLES),
-        organizations=row.texts("organizations"),
+        organizations=row.texts("organizations", variables=model.NAME_VARIABLES),
         names=row.texts("names", choices=model.NAMES),
         usages=row.texts("usages", required=True, choices=("client", "server")),
     )

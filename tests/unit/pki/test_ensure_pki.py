@@ -86,6 +86,12 @@ def test_every_host_gets_the_certificates_of_its_roles(request_for: PkiRequest) 
         ("hosts/n1/scheduler", "ca", {"CN": "system:kube-scheduler"}),
         ("hosts/n2/kubelet-client", "ca", {"O": "system:nodes", "CN": "system:node:n2"}),
         ("hosts/n2/kube-proxy", "ca", {"CN": "system:kube-proxy"}),
+        ("hosts/n2/pod-network", "ca", {"O": "system:node:n2", "CN": "system:kprov:pod-network"}),
+        (
+            "hosts/n2/local-path-provisioner",
+            "ca",
+            {"O": "system:node:n2", "CN": "system:kprov:local-path-provisioner"},
+        ),
         ("hosts/n1/etcd-peer", "etcd-ca", {"CN": "n1"}),
     ],
 )

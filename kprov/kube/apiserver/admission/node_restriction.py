@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
+from kprov.kube.apiserver.admission import node_components
 from kprov.kube.apiserver.admission.certificates import find_common_name
+from kprov.kube.apiserver.admission.node_components import NodeComponents
 from kprov.kube.apiserver.admission.node_labels import find_forbidden_labels
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
 from kprov.kube.apiserver.admission.token_audience import TokenAudiences
@@ -33,7 +35,14 @@ class NodeRestriction(WantsAuthorizer):
     name = "NodeRestriction"
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
-    def __init__(self, pods: ObjectReader, nodes: ObjectReader, audiences: TokenAudiences) -> None:
+    def __init__(
+        self,
+        pods: ObjectReader,
+        nodes: ObjectReader,
+        audiences: TokenAudiences,
+        components: NodeComponents,
+    ) -> None:
+        self._components = components
         self._pods = pods
         self._nodes = nodes
         self._audiences = audiences
@@ -47,7 +56,7 @@ class NodeRestriction(WantsAuthorizer):
             ("resource.k8s.io", "resourceslices"): _check_resource_slice,
             ("certificates.k8s.io", "certificatesigningrequests"): _check_signing_request,
         }
-        self.resources = frozenset(self._rules)
+        self.resources = frozenset(self._rules) | components.resources
 
     @classmethod
     def from_stores(cls, stores: ObjectStores) -> Self:
@@ -56,16 +65,22 @@ class NodeRestriction(WantsAuthorizer):
             claims=stores.store("", "persistentvolumeclaims").lister,
             volumes=stores.store("", "persistentvolumes").lister,
         )
-        return cls(stores.store("", "pods"), stores.store("", "nodes"), audiences)
+        components = NodeComponents.from_stores(stores)
+        return cls(stores.store("", "pods"), stores.store("", "nodes"), audiences, components)
 
     async def admit(self, attributes: Attributes) -> None:
         user = attributes.context.user
+        if user.name in node_components.USERS:
+            await self._components.check(attributes)
+            return
         if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
             return
         node = find_node_name(user)
         if not node:
             raise forbidden_error(attributes, f'could not determine node from user "{user.name}"')
-        await self._rules[attributes.resource.group, attributes.resource.plural](attributes, node)
+        rule = self._rules.get((attributes.resource.group, attributes.resource.plural))
+        if rule is not None:
+            await rule(attributes, node)
 
     async def _check_pod(self, attributes: Attributes, node: str) -> None:
         match attributes.subresource, attributes.operation:
