@@ -1,4 +1,5 @@
-"""Owns the fields of KubeSchedulerConfiguration, for the inventory's checks and for the scheduler.
+"""Owns what the inventory's checks and the scheduler must both know of KubeSchedulerConfiguration.
 
-It is part of the bundle, and imports the standard library only.
+``plugins.json`` has the plugins with their extension points, and ``durations.py`` reads its times. Both wings
+call it. It is part of the bundle, and may import the standard library only.
 """

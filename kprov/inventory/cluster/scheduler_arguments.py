@@ -5,7 +5,6 @@ The scheduler checks them again when it reads its file. A unit test compares fie
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
@@ -13,8 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+from kprov.contract.scheduler import durations
 
 
 class Section(BaseModel):
@@ -24,15 +22,16 @@ class Section(BaseModel):
 
 
 def check_duration(text: str) -> str:
-    """A time with its unit, as Go reads it."""
-    if text != "0" and not re.fullmatch(f"(?:{_DURATION_PART.pattern})+", text):
+    """Return a time with its unit, as Go reads it. Raise ValueError for other texts, and for signs."""
+    try:
+        durations.parse(text)
+    except ValueError:
+        is_duration = False
+    else:
+        is_duration = text[:1] not in ("-", "+") and text == text.strip()
+    if not is_duration:
         raise ValueError("must be a time with its unit, such as 500ms, 90s or 1m30s")
     return text
-
-
-def _parse_duration(text: str) -> float:
-    """Seconds."""
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 Duration = Annotated[str, AfterValidator(check_duration)]
@@ -117,7 +116,7 @@ class DynamicResourcesArgs(_Arguments):
     binding_timeout: Duration = "600s"
 
     def find_problems(self) -> Iterator[str]:
-        if _parse_duration(self.binding_timeout) < 1:
+        if durations.parse(self.binding_timeout) < 1:
             yield "bindingTimeout: must be at least 1 second"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from kprov.contract.scheduler import plugins
 from kprov.inventory.cluster.scheduler_arguments import (
     ARGUMENTS,
     Section,
@@ -22,32 +23,10 @@ from kprov.inventory.cluster.scheduler_arguments import (
 
 #: Extension points by plugin.
 PLUGINS: Final[Mapping[str, frozenset[str]]] = {
-    name: frozenset(points.split())
-    for name, points in {
-        "SchedulingGates": "preEnqueue",
-        "PrioritySort": "queueSort",
-        "NodeUnschedulable": "filter",
-        "NodeName": "filter",
-        "TaintToleration": "filter preScore score",
-        "NodeAffinity": "preFilter filter preScore score",
-        "NodePorts": "preFilter filter",
-        "NodeResourcesFit": "preFilter filter preScore score",
-        "VolumeRestrictions": "preFilter filter",
-        "NodeVolumeLimits": "preFilter filter",
-        "VolumeBinding": "preFilter filter reserve preBind preScore score",
-        "VolumeZone": "preFilter filter",
-        "PodTopologySpread": "preFilter filter preScore score",
-        "InterPodAffinity": "preFilter filter preScore score",
-        "DynamicResources": "preEnqueue preFilter filter postFilter score reserve preBind",
-        "DefaultPreemption": "preEnqueue postFilter",
-        "NodeResourcesBalancedAllocation": "preScore score",
-        "ImageLocality": "score",
-        "DefaultBinder": "bind",
-        "NodeDeclaredFeatures": "preFilter filter",
-    }.items()
+    name: traits.points for name, traits in plugins.PLUGINS.items()
 }
 #: Plugins of upstream that can only be disabled.
-MISSING: Final = frozenset({"GangScheduling"})
+MISSING: Final = plugins.UNSUPPORTED
 _ALL: Final = "*"
 
 

@@ -4,20 +4,13 @@ import json
 import re
 from typing import Final
 
-_UNITS: Final[dict[str, float]] = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
+from kprov.contract.scheduler.durations import UNITS, parse
+
+__all__ = ["describe_error", "parse", "render"]
+
 #: The largest duration: Go counts nanoseconds in 63 bits.
 _MAX_SECONDS: Final = 2**63 / 1e9
 _NUMBER: Final = re.compile(r"(?P<number>\d*\.?\d*)(?P<unit>[^\d.]*)")
-_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
 def describe_error(text: str) -> str:
@@ -33,31 +26,12 @@ def describe_error(text: str) -> str:
             return f"time: invalid duration {quoted}"
         if not part["unit"]:
             return f"time: missing unit in duration {quoted}"
-        if part["unit"] not in _UNITS:
+        if part["unit"] not in UNITS:
             return f"time: unknown unit {json.dumps(part['unit'], ensure_ascii=False)} in duration {quoted}"
         end = part.end()
     if not body or abs(parse(text)) >= _MAX_SECONDS:
         return f"time: invalid duration {quoted}"
     return ""
-
-
-def parse(text: str) -> float:
-    """Seconds of a Go duration. "0" needs no unit. ValueError: malformed."""
-    body = text.strip()
-    sign = -1.0 if body.startswith("-") else 1.0
-    body = body.lstrip("+-")
-    if body == "0":
-        return 0.0
-    seconds, end = 0.0, 0
-    while end < len(body):
-        part = _PART.match(body, end)
-        if part is None:
-            break
-        seconds += float(part[1]) * _UNITS[part[2]]
-        end = part.end()
-    if not body or end < len(body):
-        raise ValueError(f'invalid duration "{text}": expected a form such as "300ms", "1m30s" or "2h"')
-    return sign * seconds
 
 
 def render(seconds: float) -> str:

@@ -7,54 +7,19 @@ Source: upstream's mergePluginSet and expandMultiPointPlugins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from kprov.contract.scheduler.plugins import PLUGINS, UNSUPPORTED
 from kprov.kube.scheduler.configuration.arguments import Section
 
-
-@dataclass(frozen=True, slots=True)
-class PluginTraits:
-    """The extension points of a plugin. ``weight``: the default weight of its score, 0 if it has no score."""
-
-    points: frozenset[str]
-    weight: int = 0
-
-
-def _traits(points: str, weight: int = 0) -> PluginTraits:
-    return PluginTraits(frozenset(points.split()), weight)
-
-
-#: Plugins with upstream's order and extension points. Cheap filters that reject many nodes come first.
-DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
-    "SchedulingGates": _traits("preEnqueue"),
-    "PrioritySort": _traits("queueSort"),
-    "NodeUnschedulable": _traits("filter"),
-    "NodeName": _traits("filter"),
-    "TaintToleration": _traits("filter preScore score", 3),
-    "NodeAffinity": _traits("preFilter filter preScore score", 2),
-    "NodePorts": _traits("preFilter filter"),
-    "NodeResourcesFit": _traits("preFilter filter preScore score", 1),
-    "VolumeRestrictions": _traits("preFilter filter"),
-    "NodeVolumeLimits": _traits("preFilter filter"),
-    "VolumeBinding": _traits("preFilter filter reserve preBind preScore score"),
-    "VolumeZone": _traits("preFilter filter"),
-    "PodTopologySpread": _traits("preFilter filter preScore score", 2),
-    "InterPodAffinity": _traits("preFilter filter preScore score", 2),
-    "DynamicResources": _traits("preEnqueue preFilter filter postFilter score reserve preBind", 2),
-    "DefaultPreemption": _traits("preEnqueue postFilter"),
-    "NodeResourcesBalancedAllocation": _traits("preScore score", 1),
-    "ImageLocality": _traits("score", 1),
-    "DefaultBinder": _traits("bind"),
-    "NodeDeclaredFeatures": _traits("preFilter filter"),
-}
+DEFAULT_PLUGINS: Final = PLUGINS
+MISSING: Final = UNSUPPORTED
 #: Parts of the scheduler rather than plugins.
-BUILT_IN: Final = frozenset({"SchedulingGates"})
-#: Upstream's names that a configuration may disable, but not enable.
-MISSING: Final = frozenset({"GangScheduling"})
+BUILT_IN: Final = frozenset(name for name, traits in PLUGINS.items() if traits.built_in)
 _ALL: Final = "*"
 
 
