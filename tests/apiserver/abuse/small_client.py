@@ -57,7 +57,7 @@ class SmallClient:
 
     def measure(self, until: subprocess.Popen[bytes]) -> list[Answer]:
         """Send reads from the cache, reads that ask etcd, and writes, while another process runs."""
-        answers = []
+        answers: list[Answer] = []
         due = time.perf_counter()
         while until.poll() is None:
             # Not a wait for something to happen: the rate of the client.
