@@ -164,7 +164,6 @@ MISSING: Final = frozenset(
         *("service-lb-controller", "service"),
         *("storage-version-migrator-controller", "svm"),
         *("storageversion-garbage-collector-controller", "storage-version-gc"),
-        "validatingadmissionpolicy-status-controller",
     }
 )
 

@@ -45,7 +45,7 @@ class SelectorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One term. `values` are as written (a set for in and notin); use `Requirement.checked` to validate."""
+    """One term. `values` are as written (a set for in and notin); `Requirement.validate` checks them."""
 
     key: str
     operator: str

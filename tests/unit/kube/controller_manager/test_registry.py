@@ -89,3 +89,7 @@ def test_every_controller_has_the_account_of_a_bootstrap_role() -> None:
         for subject in obj["subjects"]
     }
     assert {*registry.ACCOUNTS.values()} <= bound
+
+
+def test_no_controller_is_written_and_missing() -> None:
+    assert registry.MISSING.isdisjoint({*registry.CONTROLLERS, *registry.ALIASES})
