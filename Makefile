@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel release site format proto upstream lock clean compare
+.PHONY: help up down test check lint unit coverage servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel release site format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,14 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, rumdl, mkdocs, ansible
 
 unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
 	$(BIN)/pytest tests/unit
+
+# Also the programs that tests start. `coverage html` in the same folder shows lines.
+coverage: $(VENV)/.dev $(VENV)/.programs ## which lines of kprov/ unit and server tests run (long)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage run -m pytest tests/apiserver -p no:randomly
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
 
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
 	$(BIN)/pytest tests/apiserver -p no:randomly
