@@ -22,7 +22,7 @@ from kprov.kube.apiserver.registry.admissionregistration.validating_admission_po
 from kprov.kube.apiserver.registry.admissionregistration.validating_webhook_configuration import (
     ValidatingWebhookConfigurationStrategy,
 )
-from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import (
+from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.strategy import (
     CustomResourceDefinitionStrategy,
 )
 from kprov.kube.apiserver.registry.apiregistration.api_service import ApiServiceStrategy

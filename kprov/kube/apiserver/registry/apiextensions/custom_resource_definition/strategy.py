@@ -1,0 +1,68 @@
+"""Custom resource definitions. The server stores them; it does not serve custom resources.
+
+Source: upstream apiextensions-apiserver pkg/apis/apiextensions.
+"""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class CustomResourceDefinitionStrategy(ResourceStrategy):
+    storage_folder = "apiextensions.k8s.io/customresourcedefinitions"
+    requires_known_finalizers = False
+    has_generation = True
+    allow_unconditional_update = False
+
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        return "custom resources"
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return [*validation.check_names(obj["status"].get("acceptedNames") or {}, "status.acceptedNames")]
+
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
+        held: JsonObject = spec.setdefault("names", {})
+        kind = held.get("kind", "")
+        if kind:
+            held["singular"] = held.get("singular") or kind.lower()
+            held["listKind"] = held.get("listKind") or f"{kind}List"
+        if spec.get("conversion") is None:
+            spec["conversion"] = {"strategy": "None"}
+        webhook = spec["conversion"].get("webhook") or {}
+        service = (webhook.get("clientConfig") or {}).get("service")
+        if service is not None and service.get("port") is None:
+            service["port"] = 443
+        status = obj.get("status")
+        if status is not None and not status.get("storedVersions"):
+            status["storedVersions"] = _find_storage_version(spec)
+
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
+        super().prepare_for_create(context, obj)
+        obj["status"] = {
+            "conditions": None,
+            "acceptedNames": {"plural": "", "kind": ""},
+            "storedVersions": _find_storage_version(obj["spec"]),
+        }
+
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        super().prepare_for_update(context, obj, old)
+        stored: list[str] = (obj.get("status") or {}).get("storedVersions") or []
+        new = [version for version in _find_storage_version(obj["spec"]) if version not in stored]
+        if new:
+            obj["status"] = {**(obj.get("status") or {}), "storedVersions": [*stored, *new]}
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return validation.validate(obj)
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return validation.validate_update(obj, old)
+
+
+def _find_storage_version(spec: JsonObject) -> list[str]:
+    """The storage version of the definition, as a list of one name; empty if there is none."""
+    return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
