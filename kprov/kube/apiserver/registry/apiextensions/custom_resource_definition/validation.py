@@ -124,11 +124,7 @@ def _find_checks(old: JsonObject) -> _Checks:
             atomic_sets=not breaks(schema_rules.has_set_of_non_atomic),
             map_keys=not breaks(schema_rules.has_invalid_map_keys),
         ),
-        structure=not any(
-            structural_rules.explain_unsupported(schema)
-            or structural_rules.find_errors(schema, SchemaPath(""))
-            for schema in schemas
-        ),
+        structure=all(map(structural_rules.is_structural, schemas)),
         schema="validation" in old or all("schema" in version for version in old["versions"]),
         review_version=not reviews or any(version in _REVIEW_VERSIONS for version in reviews),
     )
