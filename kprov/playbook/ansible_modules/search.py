@@ -41,4 +41,17 @@ def make_module_search(node: Node, keywords: Any = None) -> ModuleSearch:
     if collections is None:
         collections = node.get("collections")
     names = collections if isinstance(collections, list) else [collections] if collections else []
-    return ModuleSearch(tuple(dict.fromkeys([*roles, play.directory])), play.paths, tuple(map(str, names)))
+    own = [] if roles else find_own_collection(play.directory)
+    named = tuple(dict.fromkeys([*own, *map(str, names)]))
+    return ModuleSearch(tuple(dict.fromkeys([*roles, play.directory])), play.paths, named)
+
+
+def find_own_collection(directory: Path) -> list[str]:
+    """Return the collection that a folder is part of, as a list of one name; empty if it is of none.
+
+    As in Ansible, a playbook of a collection finds its modules and roles by their short names.
+    """
+    parts = directory.absolute().parts
+    positions = [index for index, part in enumerate(parts) if part == "ansible_collections"]
+    names = parts[positions[-1] + 1 : positions[-1] + 3] if positions else ()
+    return [".".join(names)] if len(names) == 2 else []

@@ -300,11 +300,15 @@ class PlayLoader:
         handlers: list[Task] = []
         for node in self.load_tasks(entries, parent, role, file=file, handlers=True):
             inner = [node] if isinstance(node, Task) else node.tasks
-            if any(isinstance(child, Block) for child in inner) or (isinstance(node, Block) and node.written):
+            nested = next((child for child in inner if isinstance(child, Block)), None)
+            if isinstance(node, Block) and (node.rescue or node.always):
+                nested = node
+            if nested is not None:
                 raise InputError(
-                    "a block cannot be a handler; name the handlers one by one, with listen",
-                    file=node.file,
-                    line=node.line,
+                    "a block of handlers has neither rescue nor always nor blocks in it: "
+                    "Ansible runs its tasks one by one",
+                    file=nested.file,
+                    line=nested.line,
                 )
             handlers += [child for child in inner if isinstance(child, Task)]
         return handlers
@@ -331,12 +335,14 @@ class PlayLoader:
                     line = yaml_file.line_of(entries, index)
                     raise InputError("a task must be a mapping", file=file, line=line)
                 if "block" in entry:
-                    tasks.append(self.load_block(entry, parent, role, file))
+                    tasks.append(self.load_block(entry, parent, role, file, handlers=handlers))
                 else:
                     tasks += self.load_task(entry, parent, role, file, handler=handlers)
         return tasks
 
-    def load_block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
+    def load_block(
+        self, entry: Any, parent: Node, role: Role | None, file: Path, *, handlers: bool = False
+    ) -> Block:
         """Load a block with its rescue and always."""
         keyword_checks.check_values(entry, "block", file)
         with self.problems.collect():
@@ -345,7 +351,7 @@ class PlayLoader:
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
         block = Block(keywords, parent, role, str(file), entry.line, written=True)
-        block.tasks = self.load_tasks(entry["block"], block, role, file=file)
+        block.tasks = self.load_tasks(entry["block"], block, role, file=file, handlers=handlers)
         block.rescue = self.load_tasks(entry.get("rescue"), block, role, file=file)
         block.always = self.load_tasks(entry.get("always"), block, role, file=file)
         return block
@@ -449,7 +455,9 @@ def find_task_file(task: Task, name: str) -> Path:
     if Path(name).is_absolute():
         folders = [Path("/")]
     else:
-        folders = [Path(task.file).parent, *([task.role.path / "tasks", task.role.path] if task.role else [])]
+        of_role = [task.role.path / "tasks", task.role.path] if task.role else []
+        # As in Ansible, last in the folder of the playbook.
+        folders = [Path(task.file).parent, *of_role, find_play(task).directory]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
