@@ -23,9 +23,9 @@ Query = MultiDictProxy[str]
 
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
-#: Longest query that is cached: those of lists and watches are short and come again and again.
 #: 100,000 parameters, which fit into a head, take 80 ms. More than these are malformed.
 _MAX_PARAMETERS: Final = 10_000
+#: Longest query that is cached: those of lists and watches are short and come again and again.
 _MAX_CACHED: Final = 512
 
 
