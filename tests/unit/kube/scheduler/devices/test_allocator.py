@@ -95,6 +95,8 @@ def test_only_complete_pools_of_the_newest_generation_count() -> None:
     part = build_slice(build_device("old"), name="old", resourceSliceCount=2)
     elsewhere = build_slice(build_device("new"), name="new", node="b", generation=2)
     assert allocate([part, elsewhere], build_claim(request())) is None
+    # As upstream (GatherPools): nothing tells a whole old pool from the newest one of the node.
+    assert allocate([old, elsewhere], build_claim(request())) == [[("r", "old")]]
     half = build_slice(build_device("d"), resourceSliceCount=2)
     assert allocate([half], build_claim(request())) is None
     with pytest.raises(AllocationError, match=r"gpu\.org/pool is currently being updated$"):

@@ -110,7 +110,9 @@ class DeviceGenerator:
             old = where | {"devices": [device | (self._choose_nodes() if len(where) == 1 else {})]}
             if "perDeviceNodeSelection" not in where:
                 old["devices"] = [device]
-            self._add_slice(driver, pool, "old", 1, old, generation=1)
+            # Not whole: as upstream, the allocator takes a whole old pool where newer slices are for other
+            # nodes, and the plain search has one view of a pool for all nodes.
+            self._add_slice(driver, pool, "old", 2, old, generation=1)
 
     def _add_slice(
         self, driver: str, pool: str, part: str, count: int, spec: JsonObject, generation: int = 2
