@@ -6,7 +6,7 @@ Source: apiextensions-apiserver pkg/apis/apiextensions/validation/validation.go.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
@@ -138,6 +138,9 @@ def _check_name(obj: JsonObject) -> Errors:
 
 def _check_definition(obj: JsonObject, checks: _Checks) -> Errors:
     spec = build_internal_spec(obj["spec"])
+    if not spec.get("preserveUnknownFields"):
+        # Pruning needs structural schemas, whatever was stored before.
+        checks = replace(checks, structure=True)
     group = spec.get("group", "")
     if not group:
         yield field.required("spec.group")

@@ -147,6 +147,13 @@ def test_an_update_does_not_break_on_what_was_stored_before_a_rule(schema: dict[
     assert validation.validate_update(new, build()), "a new fault is refused"
 
 
+def test_only_a_definition_that_preserves_unknown_fields_may_stay_without_structure() -> None:
+    old = build({"type": "object", "properties": {"a": {}}})
+    assert [error.reason for error in validation.validate_update(old, old)] == ["FieldValueRequired"]
+    old["spec"]["preserveUnknownFields"] = True
+    assert validation.validate_update(old, old) == []
+
+
 def test_a_deep_schema_costs_little_and_its_errors_are_bounded() -> None:
     schema: dict[str, Any] = {"type": "object", "properties": {f"p{number}": {} for number in range(2000)}}
     for _ in range(2000):
