@@ -210,9 +210,10 @@ async def test_a_host_that_falls_silent_costs_clients_two_seconds_at_most(
             ended = sorted(each.ended_at - begin for each in found if each.ended_at)
         longest = max(longest, time.monotonic() - last - 8)
         assert longest <= 2.0, f"no answer for {longest:.2f} s"
-        # The other four stay.
+        # The other four stay. The kernel gives up after the next keep-alive probe behind haproxy_dead_host_timeout,
+        # which is 3 to 4 s; without that option it would be minutes.
         assert len(ended) == 2
-        assert ended[-1] <= 4.0
+        assert ended[-1] <= 6.0
         told_of(cluster, namespace, "later")
         await until("events", lambda: sum(b'"later"' in each.said for each in found) == 4, 10)
 

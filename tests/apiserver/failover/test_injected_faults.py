@@ -24,6 +24,9 @@ _NODES: Final = ("node-a", "node-b")
 #: Owners of pods in the rounds of leader kills only.
 _OTHER_OWNERS: Final = ("classic", "backend", "guarded")
 _WATCH_SECONDS: Final = 3.0
+#: How often watches break in both ways. They do not break until the work ends: on a busy machine all time would go
+#: into lists and watches that begin again.
+_BREAKS: Final = 6
 _DELAY_SECONDS: Final = 0.5
 #: At most so many of requests with the same method and path.
 _REFUSALS: Final = 2
@@ -58,11 +61,13 @@ def fail_some(points: random.Random) -> FaultRule:
 
 @contextlib.contextmanager
 def breaking_watches(proxy: FaultyProxy) -> Iterator[None]:
-    """Cut, expire and hold all watches in turn, in a thread of its own."""
+    """Cut, expire and hold all watches in turn, some times, in a thread of its own."""
     stopping = threading.Event()
 
     def work() -> None:
-        while not stopping.wait(_WATCH_SECONDS):
+        for _ in range(_BREAKS):
+            if stopping.wait(_WATCH_SECONDS):
+                return
             proxy.drop_watches()
             if stopping.wait(_WATCH_SECONDS):
                 return

@@ -35,7 +35,11 @@ class ResourceQuotaController(Controller):
         self._quotas.add_handler(
             on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
         )
-        self._monitors = Monitors(context.informers, self._handle_change, self._quotas)
+        self._monitors = Monitors(
+            context.informers, self._handle_change, self._quotas, is_uncharged=self._is_uncharged
+        )
+        #: The newest resource version, by namespace, at which limits appeared in the status of a quota.
+        self._limits_versions: dict[str, int] = {}
         #: Quotas that a recount would lower: their version, and how often the recount was postponed.
         self._lowering: dict[str, tuple[str, int]] = {}
 
@@ -94,12 +98,24 @@ class ResourceQuotaController(Controller):
         self.queue.add(_key(quota))
 
     def _handle_update(self, old: JsonObject, new: JsonObject) -> None:
-        """Ignore changes of the status: this controller and admission write it."""
+        """Ignore changes of the usage: this controller and admission write it."""
         if _get_hard(old) != _get_hard(new):
             self.queue.add(_key(new))
+        if _get_charged(old) != _get_charged(new):
+            # Admission charges from now on. What it did not charge may have arrived since the count.
+            metadata = new["metadata"]
+            self._limits_versions[metadata["namespace"]] = int(metadata["resourceVersion"])
+            self.queue.add(_key(new))
+
+    def _is_uncharged(self, namespace: str, version: int) -> bool:
+        """Whether an object may be older than the limits in the status of a quota."""
+        return version < self._limits_versions.get(namespace, 0)
 
     def _forget(self, quota: JsonObject) -> None:
         self._lowering.pop(_key(quota), None)
+        namespace = quota["metadata"]["namespace"]
+        if not self._quotas.list(namespace):
+            self._limits_versions.pop(namespace, None)
 
     def _handle_change(self, group: str, plural: str, namespace: str) -> None:
         evaluator = self._monitors.evaluator(group, plural)
@@ -115,6 +131,11 @@ def _key(quota: JsonObject) -> str:
 
 def _get_hard(quota: JsonObject) -> Amounts:
     return parse_amounts((quota.get("spec") or {}).get("hard"))
+
+
+def _get_charged(quota: JsonObject) -> frozenset[str]:
+    """The names of the resources that admission charges."""
+    return frozenset((quota.get("status") or {}).get("hard") or ())
 
 
 def _is_lower(used: Amounts, before: Amounts) -> bool:

@@ -48,6 +48,7 @@ class Monitors:
     """`changed(group, plural, namespace)` is called when a recount may give another result.
 
     quotas: the informer of the quotas to recount. It also counts resourcequotas: a new quota counts itself.
+    is_uncharged(namespace, resource version): whether a new object may be one that admission did not charge.
     """
 
     def __init__(
@@ -55,10 +56,13 @@ class Monitors:
         informers: InformerFactory,
         changed: Callable[[str, str, str], None],
         quotas: Informer[JsonObject],
+        *,
+        is_uncharged: Callable[[str, int], bool],
     ) -> None:
         self._shared = informers
         self._client = informers.client
         self._changed = changed
+        self._is_uncharged = is_uncharged
         self._evaluators = Evaluators(self.objects)
         self._kinds: dict[tuple[str, str], ApiResource] = {}
         self._discovered = 0.0
@@ -132,6 +136,7 @@ class Monitors:
                 # Before the handler that starts a recount.
                 self._alike[group, plural] = AlikeObjects(informer, _MEASURES[group, plural])
             informer.add_handler(
+                on_add=lambda obj: self._handle_add(group, plural, obj),
                 on_update=lambda old, new: self._handle_update(group, plural, old, new),
                 on_delete=lambda obj: self._changed(group, plural, _namespace(obj)),
             )
@@ -148,6 +153,11 @@ class Monitors:
         if known is not None:
             return known
         return self._shared.informer(group, kind.version, plural, _VIEWS.get((group, plural), Owned))
+
+    def _handle_add(self, group: str, plural: str, obj: Any) -> None:
+        namespace = _namespace(obj)
+        if self._is_uncharged(namespace, _version(obj)):
+            self._changed(group, plural, namespace)
 
     def _handle_update(self, group: str, plural: str, old: Any, new: Any) -> None:
         if frees((group, plural), old, new):
@@ -204,3 +214,7 @@ def _namespace(obj: Any) -> str:
     if isinstance(obj, dict):
         return str(obj["metadata"].get("namespace", ""))
     return str(obj.metadata.namespace)
+
+
+def _version(obj: Any) -> int:
+    return int(obj["metadata"]["resourceVersion"] if isinstance(obj, dict) else obj.metadata.resource_version)

@@ -43,6 +43,14 @@ class ApiServer:
         self.version = 0
         #: Whether a watch (by its request) gets no events.
         self.silent: Callable[[web.BaseRequest], bool] = lambda _: False
+        #: Kinds whose watches get no events until `catch_up`.
+        self.lagging: set[str] = set()
+
+    async def catch_up(self) -> None:
+        """Send what lagging watches have missed."""
+        async with self.changed:
+            self.lagging.clear()
+            self.changed.notify_all()
 
     def list(self, plural: str, namespace: str = "default") -> list[JsonObject]:
         return [obj for (kind, ns, _), obj in self.objects.items() if (kind, ns) == (plural, namespace)]
@@ -198,6 +206,9 @@ class ApiServer:
             await asyncio.Event().wait()
         seen = int(request.query["resourceVersion"])
         while True:
+            while plural in self.lagging:
+                async with self.changed:
+                    await self.changed.wait()
             for version, event, kind, obj in self.log[seen:]:
                 seen = version
                 if kind == plural and namespace in {"", obj["metadata"].get("namespace")}:

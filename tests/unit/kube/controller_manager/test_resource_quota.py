@@ -71,3 +71,19 @@ async def test_a_quota_counts_itself(api: ApiServer, start: Any) -> None:
     await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"resourcequotas": "5"}}})
     await api.until(lambda: status(api))
     assert status(api)["used"] == {"resourcequotas": "2"}
+
+
+async def test_objects_that_nobody_charged_are_counted_when_their_watch_is_late(
+    api: ApiServer, start: Any
+) -> None:
+    """Admission charges a quota whose status has limits. What was created before may not be known at that moment."""
+    hard = {"configmaps": "5"}
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "p"}, "spec": {"hard": hard}})
+    await api.until(lambda: api.get("resourcequotas", "p").get("status"))
+    api.lagging = {"configmaps"}
+    await api.create("configmaps", {"metadata": {"name": "a"}})
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+    await api.until(lambda: status(api))
+    await api.catch_up()
+    await api.until(lambda: status(api)["used"] == {"configmaps": "1"})
