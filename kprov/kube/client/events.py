@@ -13,6 +13,7 @@ import orjson
 from kprov.kube.api.core import ObjectReference
 from kprov.kube.client.errors import ApiError, ClientError, TransportError
 from kprov.kube.component_base.rate_limit import TokenBucket
+from kprov.kube.component_base.tasks import start_background_task
 
 if TYPE_CHECKING:
     from kprov.kube.client.rest import RestClient
@@ -100,7 +101,7 @@ class EventRecorder:
     ) -> None:
         """Queue an event. Never blocks and never raises. Call it in the event loop."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._send_pending(), name="events")
+            self._task = start_background_task(self._send_pending(), "events")
         log.debug("event for %s %s/%s: %s %s", about.kind, about.namespace, about.name, reason, message)
         try:
             self._pending.put_nowait((about, kind, reason, message, action, _now()))

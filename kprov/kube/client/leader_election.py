@@ -18,6 +18,7 @@ import orjson
 from kprov.kube.client.errors import ApiError, ClientError
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base.run import FatalError
+from kprov.kube.component_base.tasks import start_task
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,8 @@ class LeaderElector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Acquire the lease and lead until ``stop`` is set or ``on_started`` returns. LeadershipLost."""
-        stopping = asyncio.create_task(stop.wait())
-        acquiring = asyncio.create_task(self._acquire())
+        stopping = start_task(stop.wait(), "stop")
+        acquiring = start_task(self._acquire(), "acquisition of the lease")
         work: asyncio.Task[None] | None = None
         renewing: asyncio.Task[None] | None = None
         try:
@@ -111,8 +112,8 @@ class LeaderElector:
             acquiring.result()
             log.info("successfully acquired lease %s as %s", self._name, self.identity)
             self._status.set(1)
-            work = asyncio.ensure_future(_run(self._on_started))
-            renewing = asyncio.create_task(self._renew())
+            work = start_task(_run(self._on_started), "work of the leader")
+            renewing = start_task(self._renew(), "renewal of the lease")
             await asyncio.wait([stopping, work, renewing], return_when=asyncio.FIRST_COMPLETED)
             if renewing.done():
                 renewing.result()

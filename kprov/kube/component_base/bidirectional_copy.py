@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Final
 
+from kprov.kube.component_base.tasks import start_task
+
 _PIECE_BYTES: Final = 64 * 1024
 
 
@@ -31,7 +33,10 @@ async def copy_both_ways(
         while data := await reader.read(piece_bytes):
             await send(data)
 
-    tasks = {asyncio.ensure_future(copy_to_backend()), asyncio.ensure_future(copy_to_client())}
+    tasks = {
+        start_task(copy_to_backend(), "copy to backend"),
+        start_task(copy_to_client(), "copy to client"),
+    }
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

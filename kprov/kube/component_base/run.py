@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from kprov.kube.component_base import sd_notify
+from kprov.kube.component_base.tasks import start_task
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ def main(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> i
 
 async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
     stop = asyncio.Event()
-    task = asyncio.create_task(serve(stop), name="component")
-    watchdog = asyncio.create_task(sd_notify.watchdog(), name="watchdog")
+    task = start_task(serve(stop), "component")
+    watchdog = start_task(sd_notify.watchdog(), "watchdog")
     loop = asyncio.get_running_loop()
 
     def handle_signal() -> None:

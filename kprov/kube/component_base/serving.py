@@ -10,6 +10,7 @@ from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.component_base.serving_certificate import ServingCertificate
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.component_base.tls_options import make_server_context
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class HealthServer:
         await self._listener.start(self.address, self.port, self._tls_context())
         self.port = self._listener.port
         if self._certificate is not None:
-            self._reload = asyncio.get_running_loop().create_task(self._certificate.watch())
+            self._reload = start_background_task(self._certificate.watch(), "serving certificate")
 
     async def stop(self) -> None:
         """Stop to listen, wait a moment for the responses under way, and close all connections."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kprov.kube.component_base.spdy_dictionary import DICTIONARY
+from kprov.kube.component_base.tasks import start_task
 
 _SYN_STREAM: Final = 1
 _SYN_REPLY: Final = 2
@@ -94,7 +95,7 @@ class Connection:
         self._streams: dict[int, Stream] = {}
         self._next_stream_id = 1
         self._write_lock = asyncio.Lock()
-        self._receiver = asyncio.get_running_loop().create_task(self._receive())
+        self._receiver = start_task(self._receive(), "SPDY frames")
 
     async def open_stream(self, headers: Mapping[str, str]) -> Stream:
         stream = self._streams[self._next_stream_id] = Stream(self, self._next_stream_id)

@@ -9,6 +9,8 @@ from collections import OrderedDict
 
 import dnslib
 
+from kprov.kube.component_base.tasks import start_task
+
 log = logging.getLogger(__name__)
 
 _CACHE_ENTRIES = 10_000
@@ -58,9 +60,7 @@ class Forwarder:
             return data[:2] + cached[1][2:]
         task = self._pending.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(
-                self._query_servers(key, data, tcp=tcp), name="upstream"
-            )
+            task = start_task(self._query_servers(key, data, tcp=tcp), "query of servers")
             self._pending[key] = task
             task.add_done_callback(lambda done: self._handle_done(key, done))
         answer = await asyncio.shield(task)

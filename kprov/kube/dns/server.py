@@ -5,6 +5,7 @@ import struct
 from contextlib import suppress
 from typing import cast
 
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.dns.resolver import Resolver
 
 _IDLE_SECONDS = 30.0
@@ -15,7 +16,6 @@ class _UdpProtocol(asyncio.DatagramProtocol):
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._transport: asyncio.DatagramTransport | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # The transports of asyncio and uvloop are no subclasses of DatagramTransport.
@@ -27,9 +27,7 @@ class _UdpProtocol(asyncio.DatagramProtocol):
         if cached is not None:
             self._transport.sendto(cached, addr)
             return
-        task = asyncio.get_running_loop().create_task(self._respond(data, addr))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        start_background_task(self._respond(data, addr), "DNS response")
 
     async def _respond(self, data: bytes, addr: tuple[str, int]) -> None:
         respond = await self._resolver.respond(data, tcp=False)

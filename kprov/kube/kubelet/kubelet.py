@@ -16,6 +16,7 @@ import msgspec
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import Condition, ObjectMeta, PodUID
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.component_helpers.tree_removal import remove_tree
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
@@ -163,8 +164,7 @@ class Kubelet:
                 max(1, grace) if grace is not None else pod_queries.get_termination_grace(worker.pod)
             )
         elif pod is not None:
-            task = asyncio.get_running_loop().create_task(self._clean_up(uid, pod))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            start_background_task(self._clean_up(uid, pod), f"clean-up of pod {uid}")
 
     def _admit_and_start(self, pod: Pod) -> None:
         uid = pod.uid

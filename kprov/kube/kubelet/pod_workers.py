@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from kprov.kube.api.core import Pod
 from kprov.kube.client import ClientError
+from kprov.kube.component_base.tasks import start_background_task, start_task
 from kprov.kube.kubelet.cri.client import RuntimeFailure
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
@@ -51,7 +52,7 @@ class PodWorker:
         self._grace: int | None = None
         self._step: asyncio.Task[Any] | None = None
         name = f"pod {pod_queries.format_pod(pod)}"
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
+        self._task = start_background_task(self._run(), name)
 
     def wake(self) -> None:
         """Sync the pod now: something happened to it."""
@@ -89,7 +90,7 @@ class PodWorker:
         retry = _FIRST_RETRY
         while True:
             self._wake.clear()
-            self._step = asyncio.get_running_loop().create_task(self._run_step())
+            self._step = start_task(self._run_step(), "step of a pod worker")
             try:
                 wait = await self._step
                 retry = _FIRST_RETRY

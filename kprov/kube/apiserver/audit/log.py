@@ -21,6 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
+from kprov.kube.component_base.tasks import start_background_task
+
 log = logging.getLogger(__name__)
 
 _MIB: Final = 1024 * 1024
@@ -171,7 +173,7 @@ class BatchingSink:
         if len(self._waiting) >= self._size:
             self._full.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._flush())
+            self._task = start_background_task(self._flush(), "audit log")
 
     def close(self) -> None:
         waiting, self._waiting = self._waiting, []

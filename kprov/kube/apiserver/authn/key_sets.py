@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from kprov.kube.apiserver.authn.id_tokens import Jwt
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -75,7 +76,7 @@ class KeySet:
         if time.time() + _DELTA_SECONDS <= self._fresh_until:
             raise RefusedTokenError(f"oidc: verify token: {_UNVERIFIED}")
         if self._reading is None:
-            self._reading = asyncio.get_running_loop().create_task(self._read_keys())
+            self._reading = start_task(self._read_keys(), "keys of an issuer")
         problem = await asyncio.shield(self._reading)
         if problem:
             text = f"failed to verify signature: fetching keys {problem}"

@@ -25,6 +25,7 @@ from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse, encode_chunk
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.printers import tables as printer_tables
@@ -393,7 +394,7 @@ async def _serve_websocket(
         await socket.close()
         return socket.stream
     bookmarks = Bookmarks(store.cacher, watcher, seconds)
-    reader = asyncio.create_task(_drain(socket, sink))
+    reader = start_background_task(_drain(socket, sink), "messages of a watch's client")
     try:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(seconds):

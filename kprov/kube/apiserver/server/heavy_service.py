@@ -15,6 +15,7 @@ from kprov.kube.apiserver.server import relay_channel, workers
 from kprov.kube.apiserver.server.relay_channel import Channel
 from kprov.kube.component_base.http11.body import Body
 from kprov.kube.component_base.http11.response import BaseResponse, Response
+from kprov.kube.component_base.tasks import start_background_task
 
 #: The first process and etcd get the CPU before this one.
 _NICENESS: Final = 5
@@ -52,7 +53,7 @@ class HeavyService:
 
     def _take_message(self, message: relay_channel.Message, body: bytes) -> None:
         if isinstance(message, relay_channel.Work):
-            task = asyncio.get_running_loop().create_task(self._execute(message, body))
+            task = start_background_task(self._execute(message, body), "heavy request")
             self._tasks[message.number] = task
             task.add_done_callback(lambda _: self._tasks.pop(message.number))
         elif isinstance(message, relay_channel.Cancellation):

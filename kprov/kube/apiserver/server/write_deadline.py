@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 from kprov.kube.component_base.http11.body import ClientGoneError
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ async def finish_write(work: Coroutine[Any, Any, T], seconds: float) -> T:
     # asyncio.shield logs an exception of the inner task on newer Pythons, and asyncio.wait returns one
     # iteration of the event loop later.
     answer: asyncio.Future[T] = loop.create_future()
-    task = loop.create_task(_run_to_end(work, answer))
+    task = start_task(_run_to_end(work, answer), "write")
     timer = loop.call_later(seconds, _time_out, answer)
     try:
         return await answer

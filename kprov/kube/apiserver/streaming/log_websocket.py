@@ -16,6 +16,7 @@ from kprov.kube.apiserver.streaming import websocket_channels
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+from kprov.kube.component_base.tasks import start_task
 
 _BINARY: Final = "binary.k8s.io"
 _BASE64: Final = "base64.binary.k8s.io"
@@ -33,8 +34,8 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseRespon
     except HandshakeError as error:
         request.keep_alive = False
         return error.answer
-    sending = asyncio.ensure_future(_send_pieces(socket, pieces, is_text=protocol == _BASE64))
-    closing = asyncio.ensure_future(socket.wait_closed())
+    sending = start_task(_send_pieces(socket, pieces, is_text=protocol == _BASE64), "log")
+    closing = start_task(socket.wait_closed(), "end of the client")
     try:
         await asyncio.wait({sending, closing}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():

@@ -19,6 +19,7 @@ from kprov.kube.component_base import spdy
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 
@@ -76,8 +77,8 @@ class _Session:
         # An empty message shows the client that the connection works.
         await self._send(min(self._outputs, default=_ERROR), b"")
         incoming: asyncio.Queue[bytes] = asyncio.Queue(1)
-        work = asyncio.ensure_future(self._run_command(url, context, incoming))
-        reading = asyncio.ensure_future(self._read(incoming))
+        work = start_task(self._run_command(url, context, incoming), "command")
+        reading = start_task(self._read(incoming), "messages of the client")
         try:
             await asyncio.wait({work, reading}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -129,9 +130,9 @@ class _Session:
         }
         if self._tty and number >= 3:
             sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
-        told = asyncio.ensure_future(errors.read_all())
-        writing = asyncio.ensure_future(_write(incoming, sinks))
-        ignored = [asyncio.ensure_future(each.read_all()) for each in sinks.values()]
+        told = start_task(errors.read_all(), "error stream")
+        writing = start_task(_write(incoming, sinks), "input of the command")
+        ignored = [start_task(sink.read_all(), "ignored stream") for sink in sinks.values()]
         try:
             await asyncio.gather(*(self._copy(channel, stream) for channel, stream in sources.items()))
             return exit_status.parse_status(await told, number)

@@ -24,6 +24,7 @@ from kprov.kube.component_base.http11.response import (
     has_body,
 )
 from kprov.kube.component_base.http11.tunnel import Tunnel
+from kprov.kube.component_base.tasks import start_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,7 +111,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) else ""
         self._listener.connections.add(self)
-        self._task = self._loop.create_task(self._serve())
+        self._task = start_task(self._serve(), "HTTP connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kprov.kube.component_base.http11.pooled_connection import PooledConnection
+from kprov.kube.component_base.tasks import start_task
 
 #: Wait so long for one address before the next one is tried beside it (RFC 8305, 5).
 _HEAD_START_SECONDS: Final = 0.25
@@ -110,7 +111,7 @@ class Dialer:
             while True:
                 pending = [attempt for attempt in attempts if not attempt.done()]
                 if left:
-                    attempt = asyncio.create_task(self._connect(left.popleft(), create))
+                    attempt = start_task(self._connect(left.popleft(), create), "attempt to connect")
                     attempts.append(attempt)
                     pending.append(attempt)
                 elif not pending:

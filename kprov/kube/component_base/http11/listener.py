@@ -14,6 +14,7 @@ from typing import Any, Final
 from kprov.kube.component_base.http11.connection import Connection
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
+from kprov.kube.component_base.tasks import start_background_task, start_task
 
 #: Gets a request (of the listener's class) and returns the response. The connection closes if it raises.
 Handler = Callable[[Any], Awaitable[BaseResponse]]
@@ -98,9 +99,8 @@ class Listener:
         if self._context is not None:
             # Connections are not known before their handshakes end.
             await asyncio.sleep(_HANDSHAKE_SECONDS)
-        loop = asyncio.get_running_loop()
         waiting = [
-            loop.create_task(connection.wait_closed())
+            start_task(connection.wait_closed(), "end of an idle connection")
             for connection in self.connections
             if connection.is_idle
         ]
@@ -147,7 +147,7 @@ class Listener:
                 while True:
                     arrived, _ = copy.accept()
                     arrived.setblocking(False)
-                    task = asyncio.get_running_loop().create_task(self._connect(arrived))
+                    task = start_background_task(self._connect(arrived), "accepted connection")
                     self._arrivals.add(task)
                     task.add_done_callback(self._arrivals.discard)
 

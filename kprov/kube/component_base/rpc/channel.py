@@ -11,6 +11,7 @@ from kprov.kube.component_base.rpc import headers
 from kprov.kube.component_base.rpc.call import StreamingCall, UnaryCall, encode_message
 from kprov.kube.component_base.rpc.connection import Connection
 from kprov.kube.component_base.rpc.status import Code, RpcError
+from kprov.kube.component_base.tasks import start_task
 
 #: Time limit for connecting.
 _CONNECT_SECONDS: Final = 5.0
@@ -94,7 +95,7 @@ class Channel:
         if self._closed:
             raise RpcError(Code.CANCELLED, "the client was closed")
         if self._connecting is None:
-            self._connecting = asyncio.create_task(self._connect())
+            self._connecting = start_task(self._connect(), "gRPC connection")
             self._connecting.add_done_callback(self._store_connection)
         try:
             # Not asyncio.wait_for: it can lose a cancellation on Python 3.11.
@@ -151,7 +152,7 @@ class Stream:
     async def write(self, message: bytes, *, ends_stream: bool = False) -> None:
         """Send a message. ends_stream: it is the last one. RpcError, with CANCELLED after `cancel`."""
         if self._connection is None:
-            self._opening = asyncio.ensure_future(self._channel._get_connection(None))
+            self._opening = start_task(self._channel._get_connection(None), "gRPC connection of a call")
             try:
                 connection = await self._opening
             except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from typing import Any
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ApiError, Informer, RestClient
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.kubelet.pods.pod_queries import list_containers
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -82,7 +83,7 @@ class ObjectCache:
         informer = Informer(
             client.resource("", "v1", kind), namespace=namespace, field_selector=f"metadata.name={name}"
         )
-        watch = _Watch(informer, asyncio.get_running_loop().create_task(informer.run()))
+        watch = _Watch(informer, start_background_task(informer.run(), f"watch of {kind} {namespace}/{name}"))
 
         def notify(*_: Any) -> None:
             for uid in list(watch.pod_uids):

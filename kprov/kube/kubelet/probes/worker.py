@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.kinds import LIVENESS, READINESS, STARTUP, get_probe
 from kprov.kube.machinery import timestamps
@@ -54,7 +55,7 @@ class ProbeWorker:
         self._streak = 0
 
     def start(self, on_end: Callable[[], Any]) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = start_background_task(self._run(), "probe")
         self._task.add_done_callback(lambda _: on_end())
 
     def stop(self) -> None:

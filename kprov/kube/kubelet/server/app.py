@@ -12,6 +12,7 @@ from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import RestClient
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
@@ -81,7 +82,7 @@ class KubeletServer:
         )
         await site.start()
         if certificate is not None:
-            self._reload = asyncio.get_running_loop().create_task(certificate.watch())
+            self._reload = start_background_task(certificate.watch(), "serving certificate")
 
     async def stop(self) -> None:
         if self._reload is not None:

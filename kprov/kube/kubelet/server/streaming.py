@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.framing import list_connection_options
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.kubelet.server import spdy
 from kprov.kube.kubelet.server.pass_through import get_response, pass_through, prepare_upgrade
 
@@ -91,8 +92,8 @@ async def _bridge_streams(
     sources: dict[int, spdy.Stream],
     sinks: dict[int, spdy.Stream],
 ) -> None:
-    incoming = asyncio.create_task(_copy_from_client(socket, sinks))
-    outgoing = asyncio.create_task(_copy_to_client(socket, errors, sources))
+    incoming = start_task(_copy_from_client(socket, sinks), "stream from client")
+    outgoing = start_task(_copy_to_client(socket, errors, sources), "stream to client")
     try:
         await asyncio.wait({incoming, outgoing}, return_when=asyncio.FIRST_COMPLETED)
         if not outgoing.done() and incoming.exception() is None and not socket.closed:
@@ -111,7 +112,7 @@ async def _copy_to_client(
         while data := await stream.read():
             await socket.send_bytes(prefix + data)
 
-    status_task = asyncio.create_task(errors.read_all())
+    status_task = start_task(errors.read_all(), "error stream")
     await asyncio.gather(*(copy(channel, stream) for channel, stream in sources.items()))
     status = await status_task
     await socket.send_bytes(bytes([_ERROR]) + (status or _make_success()))

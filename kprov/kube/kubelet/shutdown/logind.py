@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 from dbus_fast import BusType, DBusFastError, Message, MessageType
 from dbus_fast.aio import MessageBus
 
+from kprov.kube.component_base.tasks import start_background_task
+
 _LOGIND: Final = "org.freedesktop.login1"
 _LOGIND_PATH: Final = "/org/freedesktop/login1"
 _MANAGER: Final = "org.freedesktop.login1.Manager"
@@ -46,7 +48,7 @@ class Logind:
         except (OSError, DBusFastError, EOFError, TimeoutError) as error:
             raise LogindError(f"connecting to D-Bus: {str(error) or 'timed out'}") from error
         self._bus = bus
-        self._watch = asyncio.get_running_loop().create_task(self._report_disconnect(bus))
+        self._watch = start_background_task(self._report_disconnect(bus), "connection to logind")
         bus.add_message_handler(self._handle_message)
         return self
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.pods import pod_queries
@@ -117,13 +118,13 @@ class ShutdownManager:
 
     async def _end_pods(self) -> None:
         """One group after the other, each within its time."""
-        loop = asyncio.get_running_loop()
         for period, members in group_pods(self._schedule, self._list_active_pods()):
             if not members:
                 continue
             kills = [
-                loop.create_task(
-                    self._end_pod(pod, min(period.seconds, pod_queries.get_termination_grace(pod)))
+                start_task(
+                    self._end_pod(pod, min(period.seconds, pod_queries.get_termination_grace(pod))),
+                    f"end of pod {pod_queries.format_pod(pod)}",
                 )
                 for pod in members
             ]

@@ -8,6 +8,7 @@ from typing import Final
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ApiError, ClientError, RestClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH, ResourceClient
+from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.kubelet.pods.pod_queries import CONFIG_MIRROR
 from kprov.kube.kubelet.status.patches import make_status_patch
 from kprov.kube.machinery import timestamps
@@ -57,7 +58,7 @@ class StatusManager:
             return
         self._dirty[uid] = None
         if uid not in self._senders:
-            self._senders[uid] = asyncio.get_running_loop().create_task(self._run_sender(uid))
+            self._senders[uid] = start_background_task(self._run_sender(uid), f"status of pod {uid}")
 
     def finish_pod(self, uid: PodUID) -> None:
         """The last status is set and nothing of the pod runs. Delete its object if it is being deleted."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from kprov.kube.component_base.tasks import start_task
 from kprov.kube.scheduler.framework.waiting_pods import WaitingPods
 
 
@@ -26,7 +27,7 @@ class PendingBindings:
 
     async def run_pre_bind(self, uid: str, work: Coroutine[Any, Any, None]) -> bool:
         """Run PreBind of a pod. Return False if ``cancel`` stopped it."""
-        task = self._pre_binds[uid] = asyncio.create_task(work)
+        task = self._pre_binds[uid] = start_task(work, f"PreBind of pod {uid}")
         try:
             await task
         except asyncio.CancelledError:

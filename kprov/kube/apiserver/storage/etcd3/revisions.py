@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from kprov.kube.component_base.tasks import start_background_task
+
 
 class Revisions:
     """`ask` sends one request to the cluster. At most one is pending."""
@@ -19,7 +21,7 @@ class Revisions:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:
-            self._asking = asyncio.create_task(self._answer_waiters())
+            self._asking = start_background_task(self._answer_waiters(), "newest revision")
         return await future
 
     async def _answer_waiters(self) -> None:

@@ -13,6 +13,7 @@ from kprov.kube.apiserver.storage.etcd3.client import Client, Member
 from kprov.kube.apiserver.storage.interface import Change, ChangeBatch, CompactedError, StorageError
 from kprov.kube.component_base.backoff import Backoff
 from kprov.kube.component_base.rpc.status import RpcError
+from kprov.kube.component_base.tasks import start_background_task
 
 _DELETE: Final = pb.Event.DELETE
 #: Metadata that makes a member without a leader end the watch.
@@ -47,8 +48,8 @@ class Watch:
             member, moved = self._client.member, self._client.moved
             call = member.watch(metadata=_NEEDS_LEADER)
             guards = (
-                asyncio.create_task(_cancel_when(moved, call)),
-                asyncio.create_task(self._check_progress(member, moved)),
+                start_background_task(_cancel_when(moved, call), "change of the etcd member"),
+                start_background_task(self._check_progress(member, moved), "progress of the etcd watch"),
             )
             try:
                 async for batch in self._read_call(call):
