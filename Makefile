@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit coverage servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel release site format proto upstream lock clean compare
+.PHONY: help up down test check lint unit coverage servers fuzz faults lab nightly parity molecule molecule-ci vagrant machine operations bench wheel release site format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ coverage: $(VENV)/.dev $(VENV)/.programs ## which lines of kprov/ unit and serve
 	$(BIN)/coverage report --skip-covered --sort=cover
 
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
-	$(BIN)/pytest tests/apiserver -p no:randomly
+	$(BIN)/pytest tests/apiserver -m 'not nightly' -p no:randomly
 
 compare: $(VENV)/.dev ## our API server beside upstream's, whose program KPROV_TEST_UPSTREAM_APISERVER names
 	$(BIN)/pytest tests/upstream -p no:randomly
@@ -68,7 +68,10 @@ faults: $(VENV)/.dev ## 100 changes of the leader at work, 10,000 random pods (a
 	KPROV_TEST_FAILOVER_ROUNDS=100 KPROV_TEST_OVERCOMMIT_PODS=10000 $(BIN)/pytest tests/apiserver/failover tests/apiserver/overcommit -p no:randomly -s
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
-	$(BIN)/pytest tests/lab tests/fault -p no:randomly
+	$(BIN)/pytest tests/lab tests/fault -m 'not nightly' -p no:randomly
+
+nightly: $(VENV)/.dev ## what `make test` leaves out for its length: see CONTRIBUTING.md (root; long)
+	$(BIN)/pytest tests/apiserver tests/lab tests/fault -m nightly -p no:randomly
 
 parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, against ansible-playbook (root; long)
 	KPROV_PARITY=all $(BIN)/pytest tests/lab/test_parity.py -p no:randomly

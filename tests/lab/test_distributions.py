@@ -27,6 +27,8 @@ STATE = (
     " | sort | sha256sum; dpkg-query -W | sha256sum"
 )
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

@@ -95,17 +95,20 @@ def _check(case: Case, outcomes: Outcomes, *, minutes: float) -> None:
         pytest.fail("\n".join(map(str, found)), pytrace=False)
 
 
+#: One of so many cases is part of `make test`: each costs ten seconds of CPU, most of them ansible-playbook's.
+_SHARE = 3
+
+
 def _marked(cases: list[Case]) -> list[ParameterSet]:
     """Cases, those of open.yml as expected to differ; they may agree on a lucky run."""
     known: dict[str, str] = yaml.safe_load((corpus.FOLDER.parent / "open.yml").read_text()) or {}
-    return [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=[pytest.mark.xfail(reason=known[case.name], strict=False)] if case.name in known else [],
-        )
-        for case in cases
-    ]
+    parameters = []
+    for number, case in enumerate(cases):
+        marks = [] if number % _SHARE == 0 else [pytest.mark.nightly]
+        if case.name in known:
+            marks.append(pytest.mark.xfail(reason=known[case.name], strict=False))
+        parameters.append(pytest.param(case, id=case.name, marks=marks))
+    return parameters
 
 
 ALL = os.environ.get("KPROV_PARITY") == "all"

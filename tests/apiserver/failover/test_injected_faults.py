@@ -23,10 +23,10 @@ _CODES: Final = (409, 429, 500, 503)
 _NODES: Final = ("node-a", "node-b")
 #: Owners of pods in the rounds of leader kills only.
 _OTHER_OWNERS: Final = ("classic", "backend", "guarded")
-_WATCH_SECONDS: Final = 3.0
+_WATCH_SECONDS: Final = 1.5
 #: How often watches break in both ways. They do not break until the work ends: on a busy machine all time would go
 #: into lists and watches that begin again.
-_BREAKS: Final = 6
+_BREAKS: Final = 8
 _DELAY_SECONDS: Final = 0.5
 #: At most so many of requests with the same method and path.
 _REFUSALS: Final = 2

@@ -65,4 +65,4 @@ def test_noise(judge: Judge, share: Callable[[float], int]) -> None:
             data = data[:at] + noise + data[at + len(noise) :]
         return data + b"\r\n\r\n"
 
-    play(judge, share(0.02), st.lists(places, min_size=1, max_size=3).map(broken), judge.play_broken)
+    play(judge, share(0.01), st.lists(places, min_size=1, max_size=3).map(broken), judge.play_broken)
