@@ -29,6 +29,7 @@ from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
+from kprov.kube.apiserver.registry.custom_kinds import CustomKindsPublisher
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.kinds import find_strategy
@@ -87,10 +88,10 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     health = _build_health(options, storage, registry)
     auditor = auditing.build(options, registry.fill_defaults, registry.find_resource)
     flow = _build_flow_control(options, registry, processes)
-    options.authorization_mode = authorization_configuration.read_modes(options)
-    authorizer = authz.build(options, registry)
+    authorizer = _build_authorizer(options, registry)
     heavy = None if workers.is_heavy() else HeavyProcess()
-    server = _build_server(options, registry, authorizer, health, auditor, flow, heavy)
+    custom_kinds = CustomKindsPublisher(registry)
+    server = _build_server(options, registry, authorizer, health, auditor, flow, heavy, custom_kinds)
     server.before_scrape = _register_scrape_metrics(etcd)
     if heavy is not None:
         await server.start(
@@ -102,6 +103,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     async with _monitor_loop(), asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
+            group.create_task(custom_kinds.run(), name="custom-kinds"),
             group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
             group.create_task(_run_flow_control(flow, registry), name="priority-and-fairness"),
         ]
@@ -111,7 +113,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         hooks: Sequence[PostStartHook] = ()
         if not workers.is_secondary():
             works += [compaction.run(etcd, options.etcd_compaction_interval), workers.run_secondaries()]
-            hooks = bootstrap.post_start_hooks(options, registry)
+            hooks = bootstrap.post_start_hooks(options, registry, custom_kinds)
         tasks += [group.create_task(work) for work in works]
         tasks += _run_hooks(group, hooks, health, registry)
         if heavy is None:
@@ -161,6 +163,11 @@ def _are_valid(options: Namespace) -> bool:
     for text in problems:
         log.error("%s", text)
     return not problems
+
+
+def _build_authorizer(options: Namespace, registry: Registry) -> authz.Union:
+    options.authorization_mode = authorization_configuration.read_modes(options)
+    return authz.build(options, registry)
 
 
 def _build_health(options: Namespace, storage: Storage, registry: Registry) -> Health:
@@ -248,6 +255,7 @@ def _build_server(
     auditor: Auditor | None,
     flow: FlowControl,
     heavy: HeavyProcess | None,
+    custom_kinds: CustomKindsPublisher,
 ) -> Server:
     capabilities.set_up(allow_privileged=options.allow_privileged)
     authenticator = authn.build(options, registry)
@@ -256,7 +264,8 @@ def _build_server(
         store.admission = chain
         store.hooks = store.strategy.make_hooks(options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
-    verbs = Verbs(registry, chain, handlers)
+    custom_kinds.admission = chain
+    verbs = Verbs(registry, chain, handlers, custom_kinds.wait_for_path)
     address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
     openid = OpenId(options, address)
     server = Server(

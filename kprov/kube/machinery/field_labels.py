@@ -6,6 +6,7 @@ Source: upstream pkg/apis/*/v1/conversion.go (AddFieldLabelConversionFunc).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from kprov.kube.machinery.selectors import FieldSelector, FieldTerm, SelectorError
@@ -49,20 +50,27 @@ _TEXTS: Final = {
 _ANY_KIND: Final = _keep_names(_BOTH)
 
 
-def convert_selector(gvk: tuple[str, str, str], selector: FieldSelector) -> FieldSelector:
-    """Translate a selector to field paths of stored objects. Raises SelectorError for an unknown field."""
-    known = LABELS.get(gvk, _ANY_KIND)
+def convert_selector(
+    gvk: tuple[str, str, str], selector: FieldSelector, labels: Mapping[str, str] | None = None
+) -> FieldSelector:
+    """Translate a selector to field paths of stored objects. Raises SelectorError for an unknown field.
+
+    labels: those of a custom resource; None: built in.
+    """
+    known = LABELS.get(gvk, _ANY_KIND) if labels is None else labels
 
     def term(each: FieldTerm) -> FieldTerm:
         name = known.get(each.field)
         if name is None:
-            raise SelectorError(_describe_unknown(gvk, each.field))
+            raise SelectorError(_describe_unknown(gvk, each.field, is_custom=labels is not None))
         return FieldTerm(name, each.value, each.negated)
 
     return selector.map_terms(term)
 
 
-def _describe_unknown(gvk: tuple[str, str, str], name: str) -> str:
+def _describe_unknown(gvk: tuple[str, str, str], name: str, *, is_custom: bool) -> str:
+    if is_custom:
+        return f"field label not supported: {name}"
     if gvk not in LABELS:
         return f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
     return _TEXTS.get(gvk, "field label not supported: {}").format(name)

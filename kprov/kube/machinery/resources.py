@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
 from kprov.kube.machinery.resource_table import TABLE
 
+_VERSION = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
+_STABILITY = {None: 2, "beta": 1, "alpha": 0}
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _VERB_SETS = {
     "*": ALL_VERBS,
@@ -45,6 +48,8 @@ class Resource:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
+    #: "" for KINDList.
+    list_kind_name: str = ""
 
     @property
     def api_version(self) -> str:
@@ -53,7 +58,7 @@ class Resource:
 
     @property
     def list_kind(self) -> str:
-        return f"{self.kind}List"
+        return self.list_kind_name or f"{self.kind}List"
 
     @property
     def gvk(self) -> tuple[str, str, str]:
@@ -156,3 +161,11 @@ def storage_version(resource: Resource) -> tuple[str, str]:
     """The (group, version) in which objects of a resource are stored, usually its own."""
     key = (resource.group, resource.version, resource.plural)
     return _STORED_AS.get(key, (resource.group, resource.version))
+
+
+def rank_version(name: str) -> tuple[int, int, int, int, str]:
+    """A key by which v2 comes before v1, v1 before v1beta2, and other names last."""
+    found = _VERSION.fullmatch(name)
+    if found is None:
+        return (1, 0, 0, 0, name)
+    return (0, -_STABILITY[found[2]], -int(found[1]), -int(found[3] or 0), "")

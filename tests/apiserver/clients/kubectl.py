@@ -16,6 +16,8 @@ from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.servers import ApiServer
 
+#: Another kubectl than Debian's, such as that of the present release.
+TESTED = "KPROV_TEST_KUBECTL"
 _SECONDS = 60
 _ADDRESSES = IPv4Address("10.244.0.1")
 _PODS = itertools.count()
@@ -33,7 +35,7 @@ class Kubectl:
         cache = self.server.folder / "kubectl-cache"
         scope = [f"--namespace={self.namespace}"] if self.namespace else []
         return [
-            str(ensure_kubectl()),
+            os.environ.get(TESTED) or str(ensure_kubectl()),
             f"--kubeconfig={self._config}",
             f"--cache-dir={cache}",
             *scope,

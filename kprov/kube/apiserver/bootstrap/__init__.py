@@ -19,15 +19,19 @@ from kprov.kube.apiserver.bootstrap import (
     system,
 )
 from kprov.kube.apiserver.bootstrap.authentication_trust import run
+from kprov.kube.apiserver.bootstrap.custom_definitions import DefinitionController
 from kprov.kube.apiserver.bootstrap.post_start_hook import PostStartHook
 from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
+from kprov.kube.apiserver.registry.custom_kinds import CustomKindsPublisher
 from kprov.kube.apiserver.registry.registry import Registry
 
 __all__ = ["post_start_hooks"]
 
 
-def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostStartHook]:
+def post_start_hooks(
+    options: Namespace, registry: Registry, custom_kinds: CustomKindsPublisher
+) -> Sequence[PostStartHook]:
     """The hooks of this server under upstream's names, in upstream's order."""
     return [
         PostStartHook(
@@ -65,4 +69,5 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
             partial(cluster_facts.run_service_cidr, options, registry),
         ),
         PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
+        PostStartHook("start-apiextensions-controllers", DefinitionController(registry, custom_kinds).run),
     ]

@@ -37,11 +37,14 @@ class ResourceCache:
         fields_of: Callable[[JsonObject], Mapping[str, str]] = lambda _: {},
         default: Callable[[JsonObject], None] = lambda _: None,
         folder: str = "",
+        decoder: EntryDecoder | None = None,
     ) -> None:
-        """fields_of, default, folder: of its Strategy; folder "" is the plural."""
+        """fields_of, default, folder: of its Strategy; folder "" is the plural. decoder: None for Go's."""
         self.resource = resource
         self.prefix = keys.build_prefix(folder or resource.plural)
-        self.decoder = EntryDecoder(resource, fields_of, default)
+        self.decoder = decoder or EntryDecoder(resource, fields_of, default)
+        #: It gets no more changes. Reads must not trust it.
+        self.is_removed = False
         self.head = self.decoder.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []

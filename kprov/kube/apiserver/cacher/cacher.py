@@ -49,6 +49,10 @@ class Cacher:
         self._first = first
         #: By prefix of the caches that were added and are not filled: the changes meanwhile.
         self._postponed: dict[str, list[Change]] = {}
+        #: By prefix of the caches that take the place of another one when they are filled.
+        self._successors: dict[str, ResourceCache] = {}
+        #: How often everything was read.
+        self._loads = 0
         #: The caches have all changes up to this revision.
         self.revision = 0
         self.loaded = asyncio.Event()
@@ -60,26 +64,61 @@ class Cacher:
         return list(self._caches.values())
 
     def add(self, cache: ResourceCache) -> None:
-        """Follow one more resource from now on. `fill` reads the objects that it has already."""
-        self._caches[cache.prefix] = cache
+        """Follow one more resource from now on. `fill` reads the objects that it has already.
+
+        If another cache has the prefix, that one goes on following until this one is filled.
+        """
+        if cache.prefix in self._caches:
+            self._successors[cache.prefix] = cache
+        else:
+            self._caches[cache.prefix] = cache
         self._postponed[cache.prefix] = []
 
-    async def fill(self, cache: ResourceCache) -> None:
-        """Read the objects of an added cache, then apply the changes meanwhile. Raise StorageError."""
-        items, revision = await self._read(cache.prefix)
-        changes = self._postponed.pop(cache.prefix, None)
-        if changes is None:
-            return  # removed, or everything was read again
-        cache.replace(items, revision)
-        for change in changes:
-            if change.revision > revision:
-                cache.apply(change)
+    async def fill(self, cache: ResourceCache) -> bool:
+        """Read the objects of an added cache, then apply the changes meanwhile. Raise StorageError.
+
+        Return whether the cache has its place now. It has not if it was removed, or if another took it.
+        """
+        prefix = cache.prefix
+        while self._is_followed(cache):
+            loads = self._loads
+            items, revision = await self._read(prefix)
+            if not self._is_followed(cache):
+                break
+            is_successor = self._successors.get(prefix) is cache
+            if loads != self._loads:
+                if is_successor:
+                    continue  # changes were lost while everything was read again
+                return True
+            changes = self._postponed.pop(prefix, None)
+            if changes is None:
+                return True
+            if is_successor:
+                del self._successors[prefix]
+                self._caches[prefix] = cache
+            cache.replace(items, revision)
+            for change in changes:
+                if change.revision > revision:
+                    cache.apply(change)
+            return True
+        return False
+
+    def _is_followed(self, cache: ResourceCache) -> bool:
+        return cache in (self._successors.get(cache.prefix), self._caches.get(cache.prefix))
 
     def remove(self, cache: ResourceCache) -> None:
         """Stop following a resource, and end its watches."""
-        self._postponed.pop(cache.prefix, None)
-        if self._caches.get(cache.prefix) is cache:
-            del self._caches[cache.prefix]
+        prefix = cache.prefix
+        if self._successors.get(prefix) is cache:
+            del self._successors[prefix]
+            self._postponed.pop(prefix, None)
+        elif self._caches.get(prefix) is cache:
+            del self._caches[prefix]
+            if prefix in self._successors:
+                self._caches[prefix] = self._successors.pop(prefix)
+            else:
+                self._postponed.pop(prefix, None)
+        cache.is_removed = True
         for watcher in cache.list_watchers():
             cache.remove_watcher(watcher)
             watcher.sink.end("")
@@ -136,7 +175,8 @@ class Cacher:
             if cache is not None:
                 by_cache[cache.prefix].append(item)
         del items
-        self._postponed.clear()
+        self._loads += 1
+        self._postponed = {prefix: [] for prefix in self._successors}
         self.revision = revision
         for prefix, own in by_cache.items():
             self._caches[prefix].replace(own, revision)
@@ -184,10 +224,10 @@ class Cacher:
                 continue
             cache.received += 1
             postponed = self._postponed.get(cache.prefix)
-            if postponed is None:
-                cache.apply(change)
-            else:
+            if postponed is not None:
                 postponed.append(change)
+            if postponed is None or cache.prefix in self._successors:
+                cache.apply(change)
         self.revision = max(self.revision, batch.revision)
         self._wake_waiters()
 

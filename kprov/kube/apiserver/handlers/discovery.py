@@ -14,10 +14,19 @@ import orjson
 
 from kprov.kube.apiserver.request.negotiation import JSON, YAML, check_route, parse_clauses
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
+from kprov.kube.machinery.resources import (
+    Resource,
+    Subresource,
+    api_version,
+    group_versions,
+    rank_version,
+    storage_version,
+)
 
 _AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
 _PARAMETERS: Final = ";".join(f"{name}={value}" for name, value in _AGGREGATED.items())
+#: Their versions have the order of the table of resources.
+_BUILT_IN_GROUPS: Final = {group for group, _ in group_versions()}
 AGGREGATED_TYPE: Final = f"{JSON};{_PARAMETERS}"
 
 
@@ -28,6 +37,9 @@ class Discovery:
         self._versions: dict[str, dict[str, list[Resource]]] = {}
         for resource in resources:
             self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        for group, versions in self._versions.items():
+            if group not in _BUILT_IN_GROUPS:
+                self._versions[group] = dict(sorted(versions.items(), key=lambda held: rank_version(held[0])))
         self._documents = self._build_plain(address)
         core = self._build_aggregated({"": self._versions.get("", {})})
         named = self._build_aggregated({name: held for name, held in self._versions.items() if name})

@@ -11,7 +11,7 @@ from kprov.kube.apiserver.handlers.discovery import Discovery, is_routed
 from kprov.kube.apiserver.handlers.nonresource import zpages
 from kprov.kube.apiserver.handlers.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.apiserver.handlers.nonresource.zpages import Zpages
-from kprov.kube.apiserver.registry.served_kind import ServedKind
+from kprov.kube.apiserver.registry.served_kind import ServedKind, StoredKind
 from kprov.kube.apiserver.registry.served_kinds import ServedKinds, Snapshot
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base import build_info
@@ -45,6 +45,7 @@ class Documents:
         self._address = address
         self._others = others
         self._snapshot: Snapshot | None = None
+        self._openapi: OpenApi | None = None
         self._follow_kinds()
         self._zpages = Zpages(flags, self._list_paths())
 
@@ -54,7 +55,12 @@ class Documents:
         self._snapshot = self._kinds.current
         self._resources = tuple(kind.resource for kind in self._snapshot.kinds if self._has_handler(kind))
         self._discovery = Discovery(self._resources, self._address)
-        self._openapi = OpenApi(self._resources)
+        schemas = {
+            kind.resource.gvk: kind.schema
+            for kind in self._snapshot.kinds
+            if isinstance(kind, StoredKind) and kind.store.strategy.is_custom
+        }
+        self._openapi = OpenApi(self._resources, schemas, self._openapi)
 
     async def answer(self, request: Request) -> Response | None:
         """The response for a path, or None."""
@@ -67,6 +73,7 @@ class Documents:
         if request.path in zpages.PATHS:
             return self._zpages.answer(request)
         if path.startswith("/openapi/"):
+            assert self._openapi is not None
             return await self._openapi.answer(request, request.path)
         if path in {"/", "/version"} or self._discovery.has(path):
             # Upstream's handlers of the other paths ignore the method.

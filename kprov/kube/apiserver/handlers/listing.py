@@ -98,18 +98,20 @@ async def catch_up(store: Store, revision: int | None) -> None:
 def render(store: Store, listed: ListResult) -> bytes:
     """The JSON of the list, one line."""
     head = _render_head(store.resource.list_kind, store.resource.api_version, listed)
-    items = b",{".join([entry.tail for entry in listed.entries])
-    return b"%b%b%b]}\n" % (head, b"[{" if listed.entries else b"[", items)
+    begin = store.cache.head if store.strategy.is_custom else b"{"
+    items = (b"," + begin).join([entry.tail for entry in listed.entries])
+    return b"%b[%b%b]}\n" % (head, begin if listed.entries else b"", items)
 
 
 def render_parts(store: Store, listed: ListResult) -> Iterator[bytes]:
     """The same, part by part. The list has at least one entry."""
     yield _render_head(store.resource.list_kind, store.resource.api_version, listed)
-    begin = b"[{"
+    start = store.cache.head if store.strategy.is_custom else b"{"
+    begin = b"[" + start
     for entry in listed.entries:
         yield begin
         yield entry.tail
-        begin = b",{"
+        begin = b"," + start
     yield b"]}\n"
 
 

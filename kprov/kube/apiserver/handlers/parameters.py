@@ -39,11 +39,15 @@ class ListOptions:
 
 
 def parse_list_options(
-    info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
+    info: RequestInfo,
+    query: Mapping[str, str],
+    gvk: tuple[str, str, str] | None,
+    known_fields: Mapping[str, str] | None = None,
 ) -> ListOptions:
     """Parse ListOptions of a list, watch or deletecollection. Raise StatusError 400 or 422.
 
     gvk: the kind of the objects, which decides which field selectors are allowed; None: all.
+    known_fields: those of a custom resource.
     """
     version, text = query.get("resourceVersion", ""), query.get("continue", "")
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
@@ -56,7 +60,7 @@ def parse_list_options(
     errors = _check_watch(match, initial, text) if watch else _check_list(version, match, initial, text)
     if errors:
         raise status.invalid(_META, "ListOptions", "", errors)
-    selection = _parse_selection(info, query, gvk)
+    selection = _parse_selection(info, query, gvk, known_fields)
     token = None
     if text and not watch:
         token = Token.parse(text)
@@ -111,13 +115,16 @@ def _check_watch(match: str, initial: str | None, token: str) -> list[field.Fiel
 
 
 def _parse_selection(
-    info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
+    info: RequestInfo,
+    query: Mapping[str, str],
+    gvk: tuple[str, str, str] | None,
+    known_fields: Mapping[str, str] | None = None,
 ) -> Selection:
     try:
         labels = LabelSelector.parse(query.get("labelSelector", ""))
         fields = FieldSelector.parse(query.get("fieldSelector", ""))
         if gvk is not None and fields.terms:
-            fields = field_labels.convert_selector(gvk, fields)
+            fields = field_labels.convert_selector(gvk, fields, known_fields)
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
     if info.name and not fields.is_empty:

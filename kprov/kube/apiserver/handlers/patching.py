@@ -26,13 +26,19 @@ Gvk = tuple[str, str, str]
 
 _JSON_TYPES: Final = (patch_types.JSON_PATCH, patch_types.MERGE_PATCH, patch_types.STRATEGIC_MERGE_PATCH)
 _TYPES: Final = (*_JSON_TYPES, patch_types.APPLY_YAML)
+_CUSTOM_TYPES: Final = (patch_types.JSON_PATCH, patch_types.MERGE_PATCH, patch_types.APPLY_YAML)
 
 
-def check_type(text: str) -> None:
+def check_type(text: str, *, is_custom: bool = False) -> None:
     """Raise StatusError 415 for a Content-Type that is not a patch's, with the two texts that upstream has.
 
+    is_custom: of a custom resource, which has no strategic merge patch.
     Call it before the body is read: the client may wait for 100 Continue.
     """
+    if is_custom:
+        if _strip_parameters(text) not in _CUSTOM_TYPES:
+            raise status.unsupported_media_type(_CUSTOM_TYPES)
+        return
     # Upstream's route accepts a list of types if one of them matches; the handler behind it does not.
     if not any(named.partition(";")[0].strip() in _TYPES for named in text.split(",")):
         raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})

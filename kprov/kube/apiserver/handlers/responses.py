@@ -121,11 +121,12 @@ def convert_form(
     form: Form,
     include_object: str,
     shown: Callable[[JsonObject], JsonObject] | None = None,
+    own: printer_tables.KindColumns | None = None,
 ) -> JsonObject:
     """Convert one object to a Table or PartialObjectMetadata if the form wants it.
 
-    resource: of the request; an object of another kind (Scale) has its own columns. shown: see
-    printers.table. Raise StatusError 400 or 406.
+    resource: of the request; an object of another kind (Scale) has its own columns. shown, own:
+    see printers.table. Raise StatusError 400 or 406.
     """
     check_include(form, include_object)
     if not form.kind or obj.get("kind") == "Status":
@@ -142,7 +143,9 @@ def convert_form(
             objects = [named | item for item in obj["items"]] if "items" in obj else objects
             kind = None
         include = include_object or "Metadata"
-        table = printer_tables.table(resource, objects, metadata, include, kind=kind, shown=shown)
+        if kind is not None:
+            own = None  # of a subresource
+        table = printer_tables.table(resource, objects, metadata, include, kind=kind, shown=shown, own=own)
         return convert_table(table, form.version)
     version = f"meta.k8s.io/{form.version}"
     if "items" in obj:

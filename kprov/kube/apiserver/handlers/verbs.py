@@ -6,7 +6,7 @@ Source: apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver.cacher.entry import Entry
@@ -54,8 +54,16 @@ _DELETIONS_AT_ONCE: Final = 16
 class Verbs:
     """Handles every resource of the registry, and the others with the handlers of subresources."""
 
-    def __init__(self, registry: Registry, admission: Admission, handlers: SubresourceHandlers) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        admission: Admission,
+        handlers: SubresourceHandlers,
+        wait_for_path: Callable[[str, str, str], Awaitable[bool]] | None = None,
+    ) -> None:
+        """wait_for_path: waits until a new kind at (group, version, plural) would be served."""
         self._registry = registry
+        self._wait_for_path = wait_for_path
         self._admission = admission
         self._handlers = handlers
         self._rounds = WriteBatches()
@@ -75,21 +83,19 @@ class Verbs:
     ) -> BaseResponse:
         """Answer one authorized request to a resource. Raise StatusError."""
         info = context.info
-        kinds = self._registry.kinds.current
-        kind = kinds.find(info.api_group, info.api_version, info.resource)
+        kind = self._registry.kinds.current.find(info.api_group, info.api_version, info.resource)
         if kind is None:
-            return request_checks.answer_unknown_path(info.path, kinds.groups)
+            kind = await self._find_later(info)
+        if kind is None:
+            return request_checks.answer_unknown_path(info.path, self.groups)
         resource = kind.resource
         request_checks.check_method(request.method, info, resource, tail)
         if info.subresource in request_checks.CONNECT:
             request_checks.check_connection(query)
         elif info.verb == "patch":
-            patching.check_type(request.headers.get("Content-Type", ""))
+            patching.check_type(request.headers.get("Content-Type", ""), is_custom=_is_custom(kind))
         request.metrics_label = ""
-        deprecated = deprecated_resources.WARNINGS.get((resource.group, resource.plural))
-        if deprecated:
-            context.warnings += deprecated
-            context.annotate("k8s.io/deprecated", "true")
+        _warn_of_deprecation(context, kind)
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, kind, query, tail)
         if not isinstance(kind, StoredKind):
@@ -99,6 +105,13 @@ class Verbs:
         if info.verb in {"list", "watch"}:
             return await self._list_or_watch(request, context, kind, query)
         return await self._write(request, context, kind, query)
+
+    async def _find_later(self, info: RequestInfo) -> ServedKind | None:
+        """Return a kind that another server may serve already, once the definitions are as new as etcd."""
+        path = (info.api_group, info.api_version, info.resource)
+        if self._wait_for_path is None or not await self._wait_for_path(*path):
+            return None
+        return self._registry.kinds.current.find(*path)
 
     def count_stored_bytes(self, info: RequestInfo) -> int:
         """The size of the object that a request names, as the watch cache has it. 0: there is none."""
@@ -128,6 +141,7 @@ class Verbs:
             form,
             include,
             kind.to_client,
+            kind.columns,
         )
         response = responses.build_document(obj, form, warnings=context.warnings)
         return await responses.compress(request, response)
@@ -136,7 +150,7 @@ class Verbs:
         self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
     ) -> BaseResponse:
         form = negotiation.negotiate(request, query, is_list=True)
-        options = parameters.parse_list_options(context.info, query, kind.resource.gvk)
+        options = parameters.parse_list_options(context.info, query, kind.resource.gvk, kind.labels)
         include = query.get("includeObject", "")
         responses.check_include(form, include)
         if context.info.verb == "watch":
@@ -169,12 +183,19 @@ class Verbs:
         objects = (kind.convert_entry(entry, as_stored=bool(form.kind)) for entry in listed.entries)
         if form.kind == "Table":
             table = printer_tables.table(
-                resource, objects, metadata, include or "Metadata", shown=kind.to_client
+                resource,
+                objects,
+                metadata,
+                include or "Metadata",
+                shown=kind.to_client,
+                own=kind.columns,
             )
             return responses.convert_table(table, form.version)
         listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:
             return responses.convert_form(resource, listed_as | {"items": objects}, form, include)
+        if kind.store.strategy.is_custom:
+            return listed_as | {"items": list(objects)}
         return listed_as | {"items": [_strip_type_meta(obj) for obj in objects]}
 
     async def _write(
@@ -201,7 +222,8 @@ class Verbs:
                 return await responses.compress(request, response)
             obj = self._list_document(kind, listed, _PLAIN, "")
         await heavy_lane.give_way(context.place)
-        obj = responses.convert_form(kind.resource, obj, form, query.get("includeObject", ""))
+        include = query.get("includeObject", "")
+        obj = responses.convert_form(kind.resource, obj, form, include, own=kind.columns)
         response = responses.build_document(obj, form, code=code, warnings=context.warnings)
         return await responses.compress(request, response)
 
@@ -286,7 +308,7 @@ class Verbs:
     ) -> listing.ListResult:
         """Delete the selected objects. Returns them as they were before."""
         store = kind.store
-        selected = parameters.parse_list_options(context.info, query, kind.resource.gvk)
+        selected = parameters.parse_list_options(context.info, query, kind.resource.gvk, kind.labels)
         options, context.dry_run = await _read_delete_options(request, query)
         listed = await listing.read_list(store, selected)
         if listed.entries and context.info.in_namespace and not context.info.namespace:
@@ -304,7 +326,8 @@ class Verbs:
         tail: str,
     ) -> BaseResponse:
         info, resource = context.info, kind.resource
-        handler = self._handlers.get((resource.group, resource.plural, info.subresource))
+        owner = _ANY_CUSTOM if _is_custom(kind) else (resource.group, resource.plural)
+        handler = self._handlers.get((*owner, info.subresource))
         subresource = resource.subresource(info.subresource) if info.subresource else None
         if handler is None or (info.subresource and subresource is None):
             raise status.path_not_found()
@@ -364,6 +387,23 @@ class Verbs:
 
 
 _PLAIN: Final = negotiation.PLAIN
+#: The (group, plural) of the handlers of all custom resources.
+_ANY_CUSTOM: Final = ("*", "*")
+
+
+def _warn_of_deprecation(context: RequestContext, kind: ServedKind) -> None:
+    resource = kind.resource
+    deprecated: Sequence[str] = deprecated_resources.WARNINGS.get((resource.group, resource.plural), ())
+    if isinstance(kind, StoredKind) and kind.warnings:
+        deprecated = kind.warnings
+    if deprecated:
+        context.warnings += deprecated
+        context.annotate("k8s.io/deprecated", "true")
+
+
+def _is_custom(kind: ServedKind) -> bool:
+    """Whether a definition adds the kind."""
+    return isinstance(kind, StoredKind) and kind.store.strategy.is_custom
 
 
 def _has_tables(resource: Resource, subresource: str) -> bool:

@@ -106,7 +106,9 @@ class _Encoder:
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         # A bookmark has no name, so its row has no cells.
         named = obj | {"metadata": {"name": "", **obj["metadata"]}}
-        made = printer_tables.table(self.kind.resource, [named], metadata, "None", columns)
+        made = printer_tables.table(
+            self.kind.resource, [named], metadata, "None", columns, own=self.kind.columns
+        )
         if self._columns_sent:
             made["columnDefinitions"] = None
         if self._include == "Metadata":

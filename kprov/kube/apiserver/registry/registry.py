@@ -52,10 +52,18 @@ class Registry:
 
     def store(self, group: str, plural: str) -> Store:
         """The store of a resource. Raises KeyError if the resource is not stored."""
-        return self._by_name[group, plural]
+        store = self.find(group, plural)
+        if store is None:
+            raise KeyError((group, plural))
+        return store
 
     def find(self, group: str, plural: str) -> Store | None:
-        return self._by_name.get((group, plural))
+        """The store of a resource, also of a custom one. None if the resource is not stored."""
+        store = self._by_name.get((group, plural))
+        if store is None and "." in group:
+            kind = self.kinds.current.find_resource(group, plural)
+            return kind.store if isinstance(kind, StoredKind) else None
+        return store
 
     def find_resource(self, group: str, version: str, plural: str) -> Resource | None:
         """Return the resource that is served at a path, None if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kprov.kube.apiserver.cacher.entry import Entry
@@ -9,6 +10,7 @@ from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields.field_ownership import without_managed_fields
+from kprov.kube.machinery.printers.tables import KindColumns
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema.kind_types import KindTypes
 
@@ -25,11 +27,17 @@ class ServedKind:
 class StoredKind(ServedKind):
     """A resource in the version of a request, over the store with the stored version.
 
-    `conversion` is None for most resources: clients get the stored bytes.
+    `conversion` is None for most resources: clients get the stored bytes. The other traits are those of
+    custom resources. `labels`: what field selectors accept, with the field of stored objects. `warnings`: for
+    each request. `schema`: for documents.
     """
 
     store: Store
     conversion: Conversion | None
+    labels: Mapping[str, str] | None = None
+    columns: KindColumns | None = None
+    warnings: tuple[str, ...] = ()
+    schema: JsonObject | None = None
 
     @property
     def is_stored(self) -> bool:

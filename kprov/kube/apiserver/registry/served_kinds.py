@@ -26,12 +26,19 @@ class Snapshot:
             (kind.resource.group, kind.resource.version, kind.resource.plural): kind for kind in self.kinds
         }
         self._by_kind: Final = {kind.resource.gvk: kind for kind in self.kinds}
+        self._by_resource: Final = {
+            (kind.resource.group, kind.resource.plural): kind for kind in reversed(self.kinds)
+        }
         #: The names of all groups, without core.
         self.groups: Final = frozenset(kind.resource.group for kind in self.kinds if kind.resource.group)
 
     def find(self, group: str, version: str, plural: str) -> ServedKind | None:
         """Return the kind at /apis/GROUP/VERSION/PLURAL, None if there is none."""
         return self._by_path.get((group, version, plural))
+
+    def find_resource(self, group: str, plural: str) -> ServedKind | None:
+        """Return the kind in the preferred version of a resource, None if there is none."""
+        return self._by_resource.get((group, plural))
 
     def find_kind(self, group: str, version: str, kind: str) -> ServedKind | None:
         """Return the kind by the kind and apiVersion of its objects, None if there is none."""

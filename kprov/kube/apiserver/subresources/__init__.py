@@ -15,6 +15,7 @@ from kprov.kube.apiserver.subresources import (
     approval,
     binding,
     component_status,
+    custom_scale,
     eviction,
     pod_spec,
     proxy,
@@ -58,4 +59,5 @@ def build(
     )
     for group, plural in scale.SCALED:
         handlers[group, plural, "scale"] = scale.handle_scale
+    handlers["*", "*", "scale"] = custom_scale.handle_scale
     return handlers | dict(reviews.build_handlers(options, registry, authenticator, authorizer))

@@ -21,6 +21,7 @@ from kprov.kube.apiserver.subresources.call import Call, Reply, SubresourceHandl
 from kprov.kube.apiserver.subresources.token import TokenRequestHandler
 from kprov.kube.machinery import field, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema import object_schema
 
 #: Metadata fields that a client cannot set on a new object.
 _SYSTEM: Final = ("selfLink", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -231,7 +232,7 @@ def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
 def _add_managed_fields(call: Call, review: JsonObject) -> JsonObject:
     """Add managedFields, in upstream's order of fields."""
     owned = copy.deepcopy(review)
-    Ownership(call.resource, Strategy()).note(call.context, None, owned)
+    Ownership(call.resource, Strategy(), object_schema.builtin()).note(call.context, None, owned)
     found = owned["metadata"]
     return {name: found[name] for name in (*_METADATA, *found) if name in found}
 

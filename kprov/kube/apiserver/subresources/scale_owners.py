@@ -11,26 +11,35 @@ from typing import Final
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import entries as managed_entries
 from kprov.kube.machinery.managed_fields.entries import Entry
+from kprov.kube.machinery.managed_fields.field_set import Path
 
-#: The path of the replicas in a Scale and in all workloads.
-_REPLICAS: Final = ("f:spec", "f:replicas")
+#: The path of the replicas in a Scale and in all built-in workloads.
+_REPLICAS: Final[Path] = ("f:spec", "f:replicas")
 _VERSION: Final = "autoscaling/v1"
 _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 
-def convert_to_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
-    """The managedFields of a Scale: the workload's entries for its replicas. version: as "apps/v1"."""
+def convert_to_scale(
+    entries: list[JsonObject] | None, version: str, replicas: Path = _REPLICAS
+) -> list[JsonObject]:
+    """The managedFields of a Scale: the workload's entries for its replicas.
+
+    version: as "apps/v1". replicas: their path in the workload.
+    """
     return managed_entries.encode_entries(
         [
             replace(entry, version=_VERSION, fields={_REPLICAS})
             for entry in managed_entries.decode_entries(entries).values()
-            if _is_known(entry, version) and _REPLICAS in entry.fields
+            if _is_known(entry, version) and replicas in entry.fields
         ]
     )
 
 
 def convert_to_workload(
-    entries: list[JsonObject] | None, scale: list[JsonObject] | None, version: str
+    entries: list[JsonObject] | None,
+    scale: list[JsonObject] | None,
+    version: str,
+    replicas: Path = _REPLICAS,
 ) -> list[JsonObject]:
     """The managedFields of a workload after those of its Scale became `scale`.
 
@@ -42,14 +51,14 @@ def convert_to_workload(
     for key, entry in before.items():
         if not _is_known(entry, version):
             continue
-        if _REPLICAS not in entry.fields or owners.pop(key, None) is not None:
+        if replicas not in entry.fields or owners.pop(key, None) is not None:
             kept.append(entry)
-        elif entry.fields - {_REPLICAS}:
-            kept.append(replace(entry, fields=entry.fields - {_REPLICAS}))
+        elif entry.fields - {replicas}:
+            kept.append(replace(entry, fields=entry.fields - {replicas}))
     for key, entry in owners.items():
         if _REPLICAS in entry.fields:
             time = before[key].time if key in before else None
-            kept.append(replace(entry, version=version, time=time, fields={_REPLICAS}))
+            kept.append(replace(entry, version=version, time=time, fields={replicas}))
     return managed_entries.encode_entries(kept)
 
 

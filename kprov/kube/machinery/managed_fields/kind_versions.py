@@ -24,6 +24,7 @@ from kprov.kube.machinery.resources import api_version, split_api_version
 from kprov.kube.machinery.schema import object_schema, zero_values
 from kprov.kube.machinery.schema.kind_types import KindTypes
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
+from kprov.kube.machinery.schema.versioned_types import VersionedTypes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,10 @@ class KindVersions:
 
     def __init__(self, gvk: object_schema.Gvk, types: KindTypes | None = None) -> None:
         self.own = api_version(*gvk[:2])
-        self.node = (types or object_schema.builtin()).node(gvk)
+        self._types: KindTypes = types or object_schema.builtin()
+        self.node = self._types.node(gvk)
         self._gvk = gvk
+        self._conversions = types if isinstance(types, VersionedTypes) else table
 
     def node_of(self, version: str) -> Node | None:
         """The type of the kind in a version. None if that version does not serve the kind.
@@ -51,16 +54,16 @@ class KindVersions:
             return self.node
         group, _ = split_api_version(version)
         gvk = (*split_api_version(version), self._gvk[2])
-        known = group == self._gvk[0] and table.is_convertible(self._gvk, gvk)
-        return object_schema.builtin().node(gvk) if known else None
+        known = group == self._gvk[0] and self._conversions.is_convertible(self._gvk, gvk)
+        return self._types.node(gvk) if known else None
 
     def convert(self, obj: Versioned, version: str) -> Versioned:
         """Convert to a served version. The same object if it is in that version."""
         if obj.version == version:
             return obj
         gvks = [(*split_api_version(each), self._gvk[2]) for each in (obj.version, version)]
-        document = table.convert(obj.document, *gvks)
-        zero_values.normalize(document, object_schema.builtin().node(gvks[1]))
+        document = self._conversions.convert(obj.document, *gvks)
+        zero_values.normalize(document, self._types.node(gvks[1]))
         return Versioned(version, document)
 
     def reconcile(self, managers: Managers) -> Managers:

@@ -16,6 +16,7 @@ import orjson
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.openapi import enums
+from kprov.kube.machinery.openapi.custom_schemas import Schemas, publish_custom_schemas
 from kprov.kube.machinery.openapi.defaults import find_default
 from kprov.kube.machinery.openapi.paths import (
     CONNECT,
@@ -42,6 +43,11 @@ _SCHEMES = {
 }
 #: Increase this number if the form of documents changes: clients cache documents by hash without limit.
 _FORM = 3
+#: To what the schemas of custom resources refer.
+_CUSTOM_REFERENCES = {
+    "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta",
+}
 _CODES = {200: "OK", 201: "Created", 202: "Accepted"}
 _OLD_REF = "#/$defs/"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
@@ -52,30 +58,39 @@ _PATH_PARAMETERS = {
 }
 
 
-def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> str:
+def etag(
+    group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
+) -> str:
     """A hash that changes if the document of a group version does. It does not build the document."""
-    served = [repr(each) for each in resources if (each.group, each.version) == (group, version)]
+    served = [
+        repr((each, schemas.get(each.gvk)) if schemas else each)
+        for each in resources
+        if (each.group, each.version) == (group, version)
+    ]
     size = definitions.path().stat().st_size
     digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
     return digest.hexdigest().upper()
 
 
-def v3_index(resources: Iterable[Resource] = RESOURCES) -> JsonObject:
+def v3_index(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> JsonObject:
     """The response of /openapi/v3: the URL of each group version's document."""
     listed = tuple(resources)
     paths = {}
     for group, version in dict.fromkeys((each.group, each.version) for each in listed):
         path = f"{'apis' if group else 'api'}/{api_version(group, version)}"
-        url = f"/openapi/v3/{path}?hash={etag(group, version, listed)}"
+        url = f"/openapi/v3/{path}?hash={etag(group, version, listed, schemas)}"
         paths[path] = {"serverRelativeURL": url}
     return {"paths": paths}
 
 
-def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> bytes:
-    """The OpenAPI v3 document of one group version as JSON."""
+def v3(
+    group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
+) -> bytes:
+    """The OpenAPI v3 document of one group version as JSON. schemas: of custom resources."""
     raw = definitions.load()
-    names = _definition_names(raw)
     served = [each for each in resources if (each.group, each.version) == (group, version)]
+    custom = publish_custom_schemas(served, schemas or {}, v3=True)
+    names = _definition_names(raw) | {gvk: name for gvk, (name, _) in custom.items()}
     paths: JsonObject = {}
     used: set[str] = set()
     for resource in served:
@@ -94,18 +109,21 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
                     _publish_schema(name, raw[name], "#/components/schemas/", v3=True),
                     {("", "v1"), (group, version)},
                 )
-                for name in _collect_references(used, raw)
-            },
+                for name in _collect_references(used | (_CUSTOM_REFERENCES if custom else set()), raw)
+            }
+            | dict(custom.values()),
             "securitySchemes": _SCHEMES,
         },
     }
     return go_json.dumps(document)
 
 
-def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
-    """The OpenAPI v2 (Swagger) document of everything as JSON."""
+def v2(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> bytes:
+    """The OpenAPI v2 (Swagger) document of everything as JSON. schemas: of custom resources."""
     raw = definitions.load()
-    names = _definition_names(raw)
+    resources = tuple(resources)
+    custom = publish_custom_schemas(resources, schemas or {}, v3=False)
+    names = _definition_names(raw) | {gvk: name for gvk, (name, _) in custom.items()}
     paths: JsonObject = {}
     for resource in resources:
         for operation in operations(resource):
@@ -119,7 +137,8 @@ def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
         "paths": paths,
         "definitions": {
             name: _publish_schema(name, schema, "#/definitions/", v3=False) for name, schema in raw.items()
-        },
+        }
+        | dict(custom.values()),
         "securityDefinitions": _SCHEMES,
         "security": [{"BearerToken": []}],
     }

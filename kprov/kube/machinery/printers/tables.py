@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,14 @@ _FIELDS_AS_ANNOTATIONS = {
 _SHARED = {("events.k8s.io", "Event"): ("", "Event")}
 
 
+@dataclass(frozen=True, slots=True)
+class KindColumns:
+    """The columns of a kind without a printer of its own. build_cells: from (object, Unix time)."""
+
+    definitions: list[JsonObject]
+    build_cells: Callable[[JsonMapping, float], list[Any]]
+
+
 def table(
     resource: Resource,
     objects: Iterable[JsonMapping],
@@ -33,6 +42,7 @@ def table(
     *,
     kind: tuple[str, str] | None = None,
     shown: Callable[[Any], JsonMapping] | None = None,
+    own: KindColumns | None = None,
 ) -> JsonObject:
     """The Table of some objects of one resource.
 
@@ -41,11 +51,11 @@ def table(
     send, [] for later events of a watch, None for those of the kind. Kinds without a printer get Name and
     Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects if it is not the
     resource's, as for a subresource. shown: converts an object for its row with "Object", if the row has
-    another version than the cells.
+    another version than the cells. own: the columns of a custom resource.
     """
     now = time.time() if now is None else now
     kind = kind or (resource.group, resource.kind)
-    printer = PRINTERS.get(_SHARED.get(kind, kind))
+    printer = PRINTERS.get(_SHARED.get(kind, kind)) if own is None else own.build_cells
     is_pod = kind == ("", "Pod")
     rows = []
     if kind == _FLOW_SCHEMA:
@@ -65,10 +75,19 @@ def table(
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": dict(list_metadata or {}),
-        "columnDefinitions": column_definitions(*kind) if columns is None else columns,
+        "columnDefinitions": _list_columns(kind, own) if columns is None else columns,
         # For kinds with only the general printer, Go has a nil list.
         "rows": rows or (None if printer is None else []),
     }
+
+
+def _list_columns(kind: tuple[str, str], own: KindColumns | None) -> list[JsonObject]:
+    return column_definitions(*kind) if own is None else own.definitions
+
+
+def describe_name_column() -> JsonObject:
+    """The definition of the column with the name."""
+    return _column("NAME")
 
 
 def has_field_as_annotation(kind: str) -> bool:

@@ -48,7 +48,6 @@ class Fields:
         self.kept = frozenset((*zeros, *pointers))
 
 
-@cache
 def fields_of(node: Node) -> Fields | None:
     """The fields of a struct. None for unknown types: custom resources, JSON schemas."""
     return fields_of_definition(node.definition) if node.kind is Kind.STRUCT else None

@@ -22,6 +22,7 @@ from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.openapi import documents as openapi_documents
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
+from kprov.kube.machinery.openapi.custom_schemas import Schemas
 from kprov.kube.machinery.resources import Resource
 
 V2: Final = "/openapi/v2"
@@ -45,10 +46,20 @@ class _GzippedDocument:
 class OpenApi:
     """Builds each document at the first request, in a thread, and stores it compressed."""
 
-    def __init__(self, resources: Sequence[Resource]) -> None:
+    def __init__(
+        self, resources: Sequence[Resource], schemas: Schemas | None = None, before: OpenApi | None = None
+    ) -> None:
+        """schemas: of custom resources. before: the documents of other kinds; those that are equal stay."""
         self._resources = tuple(resources)
+        self._schemas = schemas or {}
         self._kept: dict[tuple[str, str], _GzippedDocument] = {}
+        if before is not None:
+            self._kept = before.list_kept_groups()
         self._lock = asyncio.Lock()
+
+    def list_kept_groups(self) -> dict[tuple[str, str], _GzippedDocument]:
+        """List the documents of group versions that were built, by path and media type."""
+        return {key: kept for key, kept in self._kept.items() if key[0] not in {V2, V3}}
 
     async def answer(self, request: Request, path: str) -> Response | None:
         """The response for a path below /openapi, or None."""
@@ -82,7 +93,8 @@ class OpenApi:
         self, path: str, media_type: str, maker: Callable[[], bytes], etag: str
     ) -> _GzippedDocument:
         async with self._lock:
-            if (path, media_type) not in self._kept:
+            kept = self._kept.get((path, media_type))
+            if kept is None or (etag and kept.etag != etag):
                 make = partial(_build_document, maker, etag, as_protobuf=media_type != JSON)
                 self._kept[path, media_type] = await asyncio.to_thread(make)
         return self._kept[path, media_type]
@@ -90,14 +102,14 @@ class OpenApi:
     def _find_maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
         """The function that builds the document of a path, and its ETag if it is known before."""
         if path == V2:
-            return partial(openapi_documents.v2, self._resources), ""
+            return partial(openapi_documents.v2, self._resources, self._schemas), ""
         if path == V3:
-            return lambda: orjson.dumps(openapi_documents.v3_index(self._resources)), ""
+            return lambda: orjson.dumps(openapi_documents.v3_index(self._resources, self._schemas)), ""
         for resource in self._resources:
             if path == f"{V3}{resource.api_path}":
                 group, version = resource.group, resource.version
-                etag = openapi_documents.etag(group, version, self._resources)
-                return partial(openapi_documents.v3, group, version, self._resources), etag
+                etag = openapi_documents.etag(group, version, self._resources, self._schemas)
+                return partial(openapi_documents.v3, group, version, self._resources, self._schemas), etag
         return None, ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
@@ -10,16 +10,29 @@ from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.resources import Resource
-from kprov.kube.machinery.schema import object_schema, zero_values
+from kprov.kube.machinery.schema import zero_values
+from kprov.kube.machinery.schema.kind_types import KindTypes
+from kprov.kube.machinery.schema.versioned_types import VersionedTypes
 
 
 class Ownership:
     """Records the owners of fields in metadata.managedFields."""
 
-    def __init__(self, resource: Resource, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        types: KindTypes,
+        other_versions: Iterable[Resource] | None = None,
+    ) -> None:
+        """other_versions: of the resource; None: those that are built in."""
         self._resource = resource
+        self._types = types
+        self._conversions = types if isinstance(types, VersionedTypes) else conversions
+        if other_versions is None:
+            other_versions = conversions.other_versions(resource)
         #: Other API versions of the resource, by group and version.
-        self._others = {(other.group, other.version): other for other in conversions.other_versions(resource)}
+        self._others = {(other.group, other.version): other for other in other_versions}
         paths = ("", *(each.name for each in resource.subresources))
         self._ignored = {each: strategy.find_reset_fields(each) for each in paths}
 
@@ -52,7 +65,13 @@ class Ownership:
         used = self._others.get((info.api_group, info.api_version)) if self._others else None
         if used is None:
             field_ownership.update(
-                old, obj, self._resource.gvk, manager=manager, subresource=subresource, ignored=ignored
+                old,
+                obj,
+                self._resource.gvk,
+                manager=manager,
+                subresource=subresource,
+                ignored=ignored,
+                schema=self._types,
             )
             return
         before = None if old is None else self._convert_to_served(old, used)
@@ -60,13 +79,20 @@ class Ownership:
         if obj["metadata"].get("managedFields") == []:
             after["metadata"]["managedFields"] = []  # as an empty list, it clears all owners
         field_ownership.update(
-            before, after, used.gvk, manager=manager, subresource=subresource, ignored=ignored
+            before,
+            after,
+            used.gvk,
+            manager=manager,
+            subresource=subresource,
+            ignored=ignored,
+            schema=self._types,
         )
         obj["metadata"].pop("managedFields", None)
         if "managedFields" in after["metadata"]:
             obj["metadata"]["managedFields"] = after["metadata"]["managedFields"]
 
     def _convert_to_served(self, obj: JsonObject, used: Resource) -> JsonObject:
-        found = conversions.convert(obj, self._resource.gvk, used.gvk)
-        zero_values.normalize(found, object_schema.builtin().node(used.gvk))
+        found = self._conversions.convert(obj, self._resource.gvk, used.gvk)
+        found["metadata"] = dict(found["metadata"])  # update changes it
+        zero_values.normalize(found, self._types.node(used.gvk))
         return found

@@ -59,7 +59,10 @@ class ReadStore:
     async def catch_up(self) -> int:
         """Wait until the cache is as new as etcd. Returns its revision. Raises 504, 429 or 500 on timeout."""
         try:
-            return await self.cacher.wait_until_fresh()
+            revision = await self.cacher.wait_until_fresh()
+            if self.cache.is_removed:
+                raise make_initializing_error()  # its kind was changed or removed during the request
+            return revision
         except NotFreshError as error:
             if not self.cacher.loaded.is_set():
                 raise make_initializing_error() from error

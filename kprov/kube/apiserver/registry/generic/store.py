@@ -6,7 +6,7 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import orjson
@@ -66,14 +66,19 @@ class Store(ReadStore):
         cache: ResourceCache,
         ttl: int = 0,
         types: KindTypes | None = None,
+        other_versions: Iterable[Resource] | None = None,
     ) -> None:
-        """ttl: seconds after the last write until an object is deleted; 0: never. types: None: built in."""
+        """ttl: seconds after the last write until an object is deleted; 0: never.
+
+        types, other_versions: of the kind; None: built in.
+        """
         super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
         self.strategy = strategy
         self.admission: Admission | None = None
         self._ttl = ttl
-        self._node = (types or object_schema.builtin()).node(resource.gvk)
-        self._ownership = Ownership(resource, strategy)
+        types = types or object_schema.builtin()
+        self._node = types.node(resource.gvk)
+        self._ownership = Ownership(resource, strategy, types, other_versions)
 
     async def create(
         self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool = True

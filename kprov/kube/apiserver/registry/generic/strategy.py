@@ -49,6 +49,8 @@ class Strategy:
     is_paged_at_any_version = False
     #: The answer to a deletion is the old object, not a Status.
     returns_deleted = False
+    #: The kind comes from a definition: items of lists have kind and apiVersion, nulls are values.
+    is_custom = False
     #: A deletion may have a grace period (pods).
     is_deleted_gracefully = False
     #: A deletion without propagationPolicy orphans dependents.

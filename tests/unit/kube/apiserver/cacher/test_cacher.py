@@ -136,6 +136,35 @@ async def test_a_cache_that_is_removed_while_it_is_read_stays_empty(config_maps:
     assert not list_names(cache)
 
 
+async def test_a_cache_follows_until_its_successor_is_filled(config_maps: Store, storage: Any) -> None:
+    cacher, before, after = config_maps.cacher, make_widgets(), make_widgets()
+    cacher.add(before)
+    assert await cacher.fill(before)
+    cacher.add(after)
+    await storage.create(widget_key("a"), encode_widget("a"))
+    await config_maps.catch_up()
+    assert (list_names(before), list_names(after)) == (["a"], [])
+    assert await cacher.fill(after)
+    cacher.remove(before)
+    await storage.create(widget_key("b"), encode_widget("b"))
+    await config_maps.catch_up()
+    assert (list_names(before), list_names(after)) == (["a"], ["a", "b"])
+
+
+async def test_a_cache_that_is_removed_first_leaves_its_place_to_the_successor(
+    config_maps: Store, storage: Any
+) -> None:
+    cacher, before, after = config_maps.cacher, make_widgets(), make_widgets()
+    cacher.add(before)
+    await cacher.fill(before)
+    cacher.add(after)
+    cacher.remove(before)
+    await storage.create(widget_key("a"), encode_widget("a"))
+    assert await cacher.fill(after)
+    assert list_names(after) == ["a"]
+    assert not await cacher.fill(before)
+
+
 async def test_caches_that_listeners_of_the_first_one_add_are_filled_with_the_others(storage: Any) -> None:
     await storage.create(widget_key("a"), encode_widget("a"))
     definitions = ResourceCache(Resource("apiextensions.k8s.io", "v1", "D", "ds", "d", namespaced=False))

@@ -1,10 +1,11 @@
-"""Custom resource definitions. The server stores them; it does not serve custom resources.
+"""Custom resource definitions.
 
 Source: upstream apiextensions-apiserver pkg/apis/apiextensions.
 """
 
 from __future__ import annotations
 
+from kprov.kube.apiserver.registry.apiextensions import definition_state
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
@@ -19,7 +20,23 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
     allow_unconditional_update = False
 
     def find_missing_feature(self, obj: JsonObject) -> str:
-        return "custom resources"
+        strategy = (obj["spec"].get("conversion") or {}).get("strategy")
+        return "the conversion of custom resources by webhook" if strategy == "Webhook" else ""
+
+    def mark_terminating(self, obj: JsonObject) -> bool:
+        """Add the finalizer that removes all objects. Source: customresourcedefinition/etcd.go (Delete)."""
+        metadata, status = obj["metadata"], obj.setdefault("status", {})
+        finalizers = metadata.get("finalizers") or []
+        if definition_state.FINALIZER not in finalizers:
+            metadata["finalizers"] = [*finalizers, definition_state.FINALIZER]
+        definition_state.set_condition(
+            status,
+            definition_state.TERMINATING,
+            "True",
+            "InstanceDeletionPending",
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        )
+        return True
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*validation.check_names(obj["status"].get("acceptedNames") or {}, "status.acceptedNames")]

@@ -1,0 +1,148 @@
+"""Publish the kinds of custom resource definitions while the server runs. See docs/decisions/028.
+
+Source: apiextensions-apiserver/pkg/apiserver/customresource_handler.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from kprov.kube.apiserver.interfaces import Admission
+from kprov.kube.apiserver.registry.apiextensions import definition_state
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.hooks import CustomResourceHooks
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds, build_kinds
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.machinery.json_object import JsonObject
+
+log = logging.getLogger(__name__)
+
+GROUP: Final = "apiextensions.k8s.io"
+PLURAL: Final = "customresourcedefinitions"
+#: A path that is not served waits once in so many seconds, for all its clients.
+_WAIT_AGAIN_SECONDS: Final = 1.0
+_MOST_PATHS: Final = 1024
+_WAIT_SECONDS: Final = 5.0
+
+
+class CustomKindsPublisher:
+    """Follows the definitions, builds their kinds one after the other in a thread, and publishes them."""
+
+    def __init__(self, registry: Registry) -> None:
+        """Set `admission` before `run`."""
+        self._registry = registry
+        self.admission: Admission | None = None
+        self._definitions = registry.store(GROUP, PLURAL)
+        #: The newest state of the definitions that have to be built, by name. None: removed.
+        self._pending: dict[str, JsonObject | None] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._built: dict[str, tuple[Any, CustomKinds]] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        #: Until when a path that is not served is answered without waiting.
+        self._misses: dict[tuple[str, str, str], float] = {}
+        self._definitions.cache.add_listener(self._notice)
+
+    def find(self, name: str) -> CustomKinds | None:
+        """Return what a definition has published, None if nothing."""
+        found = self._built.get(name)
+        return None if found is None else found[1]
+
+    def on_publication(self, listener: Callable[[str], None]) -> None:
+        """Call a listener with the name of each definition whose kinds were published or removed."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Build and publish until cancelled."""
+        await self._registry.cacher.loaded.wait()
+        while True:
+            if not self._pending:
+                self._idle.set()
+                self._wake.clear()
+                await self._wake.wait()
+            self._idle.clear()
+            name = next(iter(self._pending))
+            definition = self._pending.pop(name)
+            try:
+                await self._follow(name, definition)
+            except StorageError as error:
+                log.warning("cannot read the objects of %s, trying again: %s", name, error)
+                self._pending.setdefault(name, definition)
+                await asyncio.sleep(1)
+            except Exception:
+                log.exception("cannot serve the custom resources of %s", name)
+
+    async def wait_for_path(self, group: str, version: str, plural: str) -> bool:
+        """Wait until all present definitions are published. False: the path has waited before."""
+        now, path = time.monotonic(), (group, version, plural)
+        if "." not in group or self._misses.get(path, 0) > now:
+            return False
+        if len(self._misses) >= _MOST_PATHS:
+            self._misses = {key: end for key, end in self._misses.items() if end > now}
+            if len(self._misses) >= _MOST_PATHS:
+                return False
+        self._misses[path] = now + _WAIT_AGAIN_SECONDS
+        await self._definitions.catch_up()
+        await self.wait_until_published()
+        return True
+
+    async def wait_until_published(self) -> None:
+        """Wait until all definitions of the cache are built, a few seconds at most."""
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while self._pending:
+                    self._wake.set()
+                    self._idle.clear()
+                    await self._idle.wait()
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("definitions are still being built")
+
+    def _notice(self, type_: str, definition: JsonObject) -> None:
+        name = definition["metadata"]["name"]
+        is_served = type_ != "DELETED" and definition_state.has_accepted_names(definition)
+        self._pending.pop(name, None)
+        self._pending[name] = definition if is_served else None
+        self._idle.clear()
+        self._wake.set()
+
+    async def _follow(self, name: str, definition: JsonObject | None) -> None:
+        held = self._built.get(name)
+        if definition is None:
+            if held is not None:
+                self._withdraw(name, held[1])
+            return
+        state = definition_state.list_served_state(definition)
+        if held is not None and held[0] == state:
+            return
+        registry = self._registry
+        made = await asyncio.to_thread(build_kinds, definition, registry.storage, registry.cacher)
+        hooks = CustomResourceHooks(self._definitions, name, made.uid)
+        for store in (made.store, *(kind.store for kind in made.kinds)):
+            store.admission, store.hooks = self.admission, hooks
+        registry.cacher.add(made.cache)
+        try:
+            await registry.cacher.fill(made.cache)
+        except BaseException:
+            registry.cacher.remove(made.cache)
+            raise
+        # No await from here: requests find the new kinds as soon as the old cache gets no more changes.
+        self._built[name] = (state, made)
+        registry.kinds.publish(name, made.kinds)
+        if held is not None:
+            registry.cacher.remove(held[1].cache)
+        self._tell(name)
+
+    def _withdraw(self, name: str, made: CustomKinds) -> None:
+        del self._built[name]
+        self._registry.kinds.publish(name, ())
+        self._registry.cacher.remove(made.cache)
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        for listener in self._listeners:
+            listener(name)
