@@ -51,6 +51,6 @@ def _describe_type(node: Node) -> str:
 
 
 def _find_innermost(node: Node) -> Node:
-    while node.item is not None:
+    while node.kind in {Kind.LIST, Kind.MAP} and node.item is not None:
         node = node.item
     return node

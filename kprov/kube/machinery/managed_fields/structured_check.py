@@ -62,7 +62,8 @@ def iterate_errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
     elif isinstance(value, dict) and node.kind in {Kind.STRUCT, Kind.MAP}:
         for name, held in value.items():
             inner = (*path, f"f:{name}")
-            if node.kind is Kind.STRUCT and node.fields and name not in node.fields:
+            is_closed = node.kind is Kind.STRUCT and node.item is None and bool(node.fields)
+            if is_closed and name not in node.fields:
                 # Upstream looks at none of those that follow; in which order they come is Go's choice there.
                 yield f"{field_set.format_path(inner)}: field not declared in schema"
                 return

@@ -61,7 +61,8 @@ class Node:
 
     kind: see Kind. name: of a STRUCT, upstream's type name ("PodSpec").
     definition: its full name. fields: of a STRUCT, by wire name.
-    item: the elements of a LIST or values of a MAP. list_type: "atomic", "set" or "map"; map_keys: of "map".
+    item: the elements of a LIST or values of a MAP; of a STRUCT, the fields that are not named, None if there
+    are none. list_type: "atomic", "set" or "map"; map_keys: of "map".
     merge_key and strategies: strategic merge patch's ("merge", "retainKeys", "replace").
     atomic: server-side apply takes the STRUCT or MAP as one value. has_kind: it is the type of an API kind.
     """

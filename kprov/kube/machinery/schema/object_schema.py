@@ -159,6 +159,16 @@ class Schema:
         return node.merge_key if node is not None else None
 
 
+def prune_struct(node: Node, value: dict[str, Any]) -> SchemaReport:
+    """Check an object of a known type and change it in place as Schema.prune. Paths begin within it."""
+    report = SchemaReport()
+    try:
+        _check_struct(node, value, (), report, prune=True)
+    except _RefusedError as refused:
+        report.errors.append(refused.message_for(node))
+    return report
+
+
 @cache
 def builtin() -> Schema:
     """The schema of the built-in kinds, loaded once per process (about 15 ms)."""
@@ -286,7 +296,7 @@ def _check_special(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     if node.kind is Kind.INT_OR_STRING:
         if type(value) is str or (type(value) is int and -_INT32 <= value < _INT32):
             return value
-        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type int32")
+        raise _RefusedError(f"json: cannot unmarshal {json_type_name(value)} into Go value of type int32")
     if node.kind is Kind.QUANTITY:
         return _check_quantity(value, canonical)
     if node.kind is Kind.MILLI_QUANTITY:
@@ -307,7 +317,7 @@ def _check_formatted(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     if type(value) is not str:
         if node.kind is Kind.BYTES:
             raise _mismatch(owner, node, path, value)
-        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type string")
+        raise _RefusedError(f"json: cannot unmarshal {json_type_name(value)} into Go value of type string")
     if node.kind is Kind.BYTES:
         try:
             base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)
@@ -330,7 +340,7 @@ def _find_illegal_base64(value: str) -> int:
     return next((index for index, character in enumerate(value) if character not in letters), whole)
 
 
-def _json_type_name(value: Any) -> str:
+def json_type_name(value: Any) -> str:
     """The name of a JSON value's type in errors of Go's decoder."""
     if isinstance(value, bool):
         return "bool"
@@ -340,7 +350,7 @@ def _json_type_name(value: Any) -> str:
 
 
 def _mismatch(owner: Node, node: Node, path: _Path, value: Any) -> _MismatchError:
-    given = _json_type_name(value)
+    given = json_type_name(value)
     if given == "number" and node.kind in {Kind.INT32, Kind.INT64}:
         given = f"number {value}"
     return _MismatchError(owner, given, path)

@@ -1,0 +1,94 @@
+"""The types of a schema's fields for server-side apply and patches.
+
+Source: k8s.io/kube-openapi/pkg/schemaconv, apiextensions-apiserver pkg/controller/openapi/builder.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from kprov.kube.machinery.schema import object_schema
+from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
+
+_SCALARS: Final = {
+    "string": Kind.STRING,
+    "boolean": Kind.BOOL,
+    "integer": Kind.INT64,
+    "number": Kind.NUMBER,
+}
+
+
+def build_root(schema: Structural | None, kind: str) -> Node:
+    """Return the type of the objects of a kind. Without a schema all fields are preserved."""
+    if schema is None:
+        root = Node(Kind.STRUCT)
+        root.item = ANY_NODE
+    else:
+        root = _build(schema, kind)
+        if root.kind is not Kind.STRUCT:
+            item = root.item or ANY_NODE
+            root = Node(Kind.STRUCT)
+            root.item = item if schema.preserve or schema.additional else None
+    _add_meta(root)
+    root.name = root.definition = kind
+    root.has_kind = True
+    return root
+
+
+@cache
+def metadata_node() -> Node:
+    """Return the type of metadata."""
+    return object_schema.builtin().node(("", "v1", "ConfigMap")).fields["metadata"]
+
+
+def _add_meta(node: Node) -> None:
+    node.fields.update(
+        {"apiVersion": Node(Kind.STRING), "kind": Node(Kind.STRING), "metadata": metadata_node()}
+    )
+
+
+def _build(schema: Structural, name: str) -> Node:
+    """Return the type of a field. name: unique for the types of objects, as CEL needs it."""
+    if schema.int_or_string:
+        return Node(Kind.INT_OR_STRING)
+    kind = schema.types[0] if schema.types else ""
+    if kind == "object":
+        return _build_object(schema, name)
+    if kind == "array":
+        return _build_list(schema, name)
+    return Node(_SCALARS[kind]) if kind in _SCALARS else ANY_NODE
+
+
+def _build_object(schema: Structural, name: str) -> Node:
+    additional = schema.additional
+    if schema.properties or schema.embedded:
+        node = Node(Kind.STRUCT)
+        node.definition = name
+        node.fields = {
+            field: _build(child, f"{name}_{index}")
+            for index, (field, child) in enumerate(schema.properties.items())
+        }
+        if schema.preserve:
+            # Fields beyond those of the schema are of any type.
+            node.item = ANY_NODE
+        if schema.embedded:
+            _add_meta(node)
+    elif additional:
+        node = Node(Kind.MAP)
+        node.item = _build(additional, f"{name}_v") if isinstance(additional, Structural) else ANY_NODE
+    elif schema.preserve:
+        node = Node(Kind.ANY)
+    else:
+        node = Node(Kind.STRUCT)
+    node.required = schema.required
+    node.atomic = schema.map_type == "atomic"
+    return node
+
+
+def _build_list(schema: Structural, name: str) -> Node:
+    node = Node(Kind.LIST)
+    node.item = _build(schema.items, f"{name}_i") if schema.items is not None else ANY_NODE
+    node.list_type, node.map_keys = schema.list_type, schema.map_keys
+    return node

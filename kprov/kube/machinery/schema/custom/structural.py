@@ -1,0 +1,174 @@
+"""A structural schema, compiled for walks over objects.
+
+Source: apiextensions-apiserver pkg/apiserver/schema/structural.go, validation/formats.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+import re2
+
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema.custom import formats
+
+#: Deeper schemas are refused: walks recurse.
+MAX_DEPTH: Final = 150
+#: Stands for a default that is absent. Null is no default, as in upstream.
+ABSENT: Final = object()
+_SCALARS: Final = (str, int, float, bool)
+_INTEGER_FORMATS: Final = frozenset({"int32", "int64"})
+_NUMBER_FORMATS: Final = frozenset({"float", "double"})
+
+
+class SchemaError(ValueError):
+    """A schema cannot be compiled."""
+
+
+class Structural:
+    """One level of a schema. Attributes are named after the keywords.
+
+    types: empty if any type is allowed. additional: a schema, True, False, or None if absent.
+    has_defaults, has_embedded, has_lists: whether this level or one within it has defaults, embedded
+    resources, or lists that are sets or maps. weight: the number of levels that check the same value.
+    """
+
+    __slots__ = (
+        "additional",
+        "all_of",
+        "any_of",
+        "default",
+        "embedded",
+        "enum",
+        "enum_texts",
+        "exclusive_maximum",
+        "exclusive_minimum",
+        "format",
+        "format_check",
+        "has_defaults",
+        "has_embedded",
+        "has_lists",
+        "int_or_string",
+        "items",
+        "list_type",
+        "map_keys",
+        "map_type",
+        "max_items",
+        "max_length",
+        "max_properties",
+        "maximum",
+        "min_items",
+        "min_length",
+        "min_properties",
+        "minimum",
+        "multiple_of",
+        "negated",
+        "nullable",
+        "one_of",
+        "pattern",
+        "pattern_error",
+        "pattern_text",
+        "preserve",
+        "properties",
+        "required",
+        "types",
+        "weight",
+    )
+
+    def __init__(self, raw: JsonObject, depth: int = 0) -> None:
+        """Compile a schema. Raise SchemaError."""
+        if depth > MAX_DEPTH:
+            raise SchemaError(f"the schema has more than {MAX_DEPTH} levels")
+        self.int_or_string = bool(raw.get("x-kubernetes-int-or-string"))
+        kind = raw.get("type") or ""
+        self.types: tuple[str, ...] = ("integer", "string") if self.int_or_string else (kind,) if kind else ()
+        self.nullable = bool(raw.get("nullable"))
+        self.preserve = bool(raw.get("x-kubernetes-preserve-unknown-fields"))
+        self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
+        self.list_type: str = raw.get("x-kubernetes-list-type") or "atomic"
+        self.map_keys: tuple[str, ...] = tuple(raw.get("x-kubernetes-list-map-keys") or ())
+        self.map_type: str = raw.get("x-kubernetes-map-type") or "granular"
+        self._read_default(raw)
+        self._read_limits(raw)
+        self._read_texts(raw)
+        self._read_inner(raw, depth + 1)
+        self._summarize()
+
+    def make_default(self) -> Any:
+        """Return a copy of the default."""
+        return orjson.loads(self.default) if type(self.default) is bytes else self.default
+
+    def _read_default(self, raw: JsonObject) -> None:
+        value = raw.get("default")
+        self.default: Any = ABSENT
+        if isinstance(value, _SCALARS):
+            self.default = value
+        elif value is not None:
+            self.default = orjson.dumps(value)
+
+    def _read_limits(self, raw: JsonObject) -> None:
+        self.required: tuple[str, ...] = tuple(raw.get("required") or ())
+        self.maximum: int | float | None = raw.get("maximum")
+        self.minimum: int | float | None = raw.get("minimum")
+        self.multiple_of: int | float | None = raw.get("multipleOf")
+        self.max_length: int | None = raw.get("maxLength")
+        self.min_length: int | None = raw.get("minLength")
+        self.max_items: int | None = raw.get("maxItems")
+        self.min_items: int | None = raw.get("minItems")
+        self.max_properties: int | None = raw.get("maxProperties")
+        self.min_properties: int | None = raw.get("minProperties")
+        self.exclusive_maximum = bool(raw.get("exclusiveMaximum"))
+        self.exclusive_minimum = bool(raw.get("exclusiveMinimum"))
+        self.enum: list[Any] = raw.get("enum") or []
+        self.enum_texts = frozenset(value for value in self.enum if isinstance(value, str))
+
+    def _read_texts(self, raw: JsonObject) -> None:
+        self.pattern_text: str = raw.get("pattern") or ""
+        self.pattern: Any = None
+        self.pattern_error = ""
+        if self.pattern_text:
+            options = re2.Options()
+            options.log_errors = False
+            try:
+                self.pattern = re2.compile(self.pattern_text, options)
+            except re2.error as error:
+                self.pattern_error = str(error)
+        name = raw.get("format") or ""
+        kind = self.types[0] if len(self.types) == 1 else ""
+        self.format: str = name if is_known_format(kind, name) else ""
+        self.format_check = formats.CHECKS.get(self.format.replace("-", ""))
+
+    def _read_inner(self, raw: JsonObject, depth: int) -> None:
+        properties = raw.get("properties") or {}
+        self.properties = {name: Structural(held, depth) for name, held in properties.items()}
+        additional = raw.get("additionalProperties")
+        self.additional: Structural | bool | None = (
+            Structural(additional, depth) if isinstance(additional, dict) else additional
+        )
+        items, negated = raw.get("items"), raw.get("not")
+        self.items = Structural(items, depth) if isinstance(items, dict) else None
+        self.all_of = [Structural(held, depth) for held in raw.get("allOf") or ()]
+        self.any_of = [Structural(held, depth) for held in raw.get("anyOf") or ()]
+        self.one_of = [Structural(held, depth) for held in raw.get("oneOf") or ()]
+        self.negated = Structural(negated, depth) if isinstance(negated, dict) else None
+
+    def _summarize(self) -> None:
+        inner = [*self.properties.values()]
+        inner += [child for child in (self.items, self.additional) if isinstance(child, Structural)]
+        self.has_defaults: bool = any(child.default is not ABSENT or child.has_defaults for child in inner)
+        self.has_embedded: bool = self.embedded or any(child.has_embedded for child in inner)
+        self.has_lists: bool = self.list_type in {"set", "map"} or any(child.has_lists for child in inner)
+        branches = [*self.all_of, *self.any_of, *self.one_of]
+        branches += [self.negated] if self.negated is not None else []
+        own = 1 + sum(branch.weight for branch in branches)
+        self.weight: int = max([own, *(child.weight for child in inner)])
+
+
+def is_known_format(kind: str, name: str) -> bool:
+    """Whether validation looks at a format of this type. Others are ignored, with a warning."""
+    if kind in {"", "string"}:
+        return name.replace("-", "") in formats.CHECKS
+    if kind == "integer":
+        return name in _INTEGER_FORMATS
+    return kind == "number" and name in _NUMBER_FORMATS
