@@ -69,5 +69,6 @@ def post_start_hooks(
             partial(cluster_facts.run_service_cidr, options, registry),
         ),
         PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
+        PostStartHook("crd-registration", partial(api_services.run_custom, registry)),
         PostStartHook("start-apiextensions-controllers", DefinitionController(registry, custom_kinds).run),
     ]

@@ -6,16 +6,21 @@ Source: upstream pkg/controlplane/apiserver (apiServicePriorities), kube-aggrega
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.apiserver.bootstrap.system import ensure
+from kprov.kube.apiserver.registry.apiextensions import definition_state
+from kprov.kube.apiserver.registry.custom_kinds import GROUP, PLURAL
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import group_versions
 from kprov.kube.machinery.status import StatusError
+
+log = logging.getLogger(__name__)
 
 _GROUP, _PLURAL = "apiregistration.k8s.io", "apiservices"
 _LABEL: Final = "kube-aggregator.kubernetes.io/automanaged"
@@ -43,6 +48,10 @@ PRIORITIES: Final = {
     ("resource.k8s.io", "v1"): (16200, 21),
     ("flowcontrol.apiserver.k8s.io", "v1"): (16100, 21),
 }
+#: Of the groups of definitions.
+_CUSTOM_PRIORITY: Final = (1000, 100)
+#: The value of the label for APIServices that are deleted with their definition.
+_BY_DEFINITION: Final = "true"
 _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
@@ -56,6 +65,52 @@ async def run(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
+async def run_custom(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook crd-registration: create and delete the APIServices of definitions.
+
+    Source: kube-aggregator's crdregistration controller.
+    """
+    definitions, services = registry.store(GROUP, PLURAL), registry.store(_GROUP, _PLURAL)
+    changed = asyncio.Event()
+    definitions.lister.on_change(lambda _type, _definition: changed.set())
+    while True:
+        changed.clear()
+        # The services first: those that exist then have definitions that this server knows.
+        known = {
+            service["metadata"]["name"]
+            for service in services.lister.list_shared()
+            if (service["metadata"].get("labels") or {}).get(_LABEL) == _BY_DEFINITION
+        }
+        wanted = {
+            f"{version['name']}.{definition['spec']['group']}": (definition["spec"]["group"], version["name"])
+            for definition in definitions.lister.list_shared()
+            if definition_state.is_true(definition, definition_state.ESTABLISHED)
+            for version in definition["spec"]["versions"]
+            if version.get("served")
+        }
+        try:
+            for group, version in wanted.values():
+                if (group, version) not in PRIORITIES:
+                    await _ensure(registry, group, version)
+            for name in known - wanted.keys():
+                await _delete(registry, name)
+        except StatusError as error:
+            log.warning("cannot write the APIServices of definitions, trying again: %s", error)
+            changed.set()
+            await asyncio.sleep(1)
+        done()
+        await changed.wait()
+
+
+async def _delete(registry: Registry, name: str) -> None:
+    store = registry.store(_GROUP, _PLURAL)
+    try:
+        await store.delete(make_system_context("delete", store.resource, "", name), "", name)
+    except StatusError as error:
+        if error.reason != "NotFound":
+            raise
+
+
 async def _ensure(registry: Registry, group: str, version: str) -> None:
     store, name = registry.store(_GROUP, _PLURAL), f"{version}.{group}"
     held = store.lister.get("", name)
@@ -66,11 +121,12 @@ async def _ensure(registry: Registry, group: str, version: str) -> None:
 
 
 def _build_api_service(group: str, version: str) -> JsonObject:
-    minimum, priority = PRIORITIES[group, version]
+    minimum, priority = PRIORITIES.get((group, version), _CUSTOM_PRIORITY)
+    label = "onstart" if (group, version) in PRIORITIES else _BY_DEFINITION
     spec: JsonObject = {"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority}
     if group:
         spec["group"] = group
-    return {"metadata": {"name": f"{version}.{group}", "labels": {_LABEL: "onstart"}}, "spec": spec}
+    return {"metadata": {"name": f"{version}.{group}", "labels": {_LABEL: label}}, "spec": spec}
 
 
 async def _set_available(registry: Registry, name: str) -> None:

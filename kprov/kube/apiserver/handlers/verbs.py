@@ -42,6 +42,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema.kind_types import KindTypes
+from kprov.kube.machinery.schema.versioned_types import VersionedTypes
 
 #: Subresources that the generic store handles.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
@@ -433,7 +434,8 @@ async def _read_object(
 ) -> JsonObject:
     content_type = body.media_type(request)
     # Check before the body is read: the client may wait for 100 Continue.
-    body.check_type(content_type)
+    is_custom = isinstance(types, VersionedTypes)
+    body.check_type(content_type, body.ACCEPTED_OF_CUSTOM if is_custom else body.ACCEPTED)
     data = await body.read(request)
     await heavy_lane.enter(context, len(data))
     validation = query.get("fieldValidation", "")

@@ -29,6 +29,8 @@ MAX_SECONDS: Final = 32.0
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 ACCEPTED: Final = (JSON, YAML, decoder.MEDIA_TYPE)
+#: Custom resources have no form in protobuf.
+ACCEPTED_OF_CUSTOM: Final = (JSON, YAML)
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
 #: The Go type into which upstream reads a document first.
 _GO_TYPE: Final = (
@@ -106,10 +108,10 @@ def _parse_media_type(text: str) -> str:
     return "" if any(not each.strip() for each in rest[:-1]) else named
 
 
-def check_type(content_type: str) -> None:
+def check_type(content_type: str, accepted: tuple[str, ...] = ACCEPTED) -> None:
     """Raise StatusError 415 for a media type that the server does not read."""
-    if content_type not in ACCEPTED:
-        raise status.unsupported_media_type(ACCEPTED)
+    if content_type not in accepted:
+        raise status.unsupported_media_type(accepted)
 
 
 def decode(data: bytes, content_type: str) -> Any:
