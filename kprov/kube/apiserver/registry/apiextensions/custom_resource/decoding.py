@@ -39,8 +39,5 @@ class CustomEntryDecoder(EntryDecoder):
         if (group, obj.get("kind")) != (resource.group, resource.kind):
             raise ValueError(f"it is not a {resource.kind}")
         obj["apiVersion"] = resource.api_version
-        report = self._strategy.types.prune(obj, resource.gvk)
-        if report.errors:
-            raise ValueError(report.errors[0])
-        self._strategy.default(obj)
+        self._strategy.types.restore(obj)
         return obj

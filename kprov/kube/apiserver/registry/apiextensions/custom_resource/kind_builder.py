@@ -14,7 +14,6 @@ from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.apiextensions.custom_resource import json_path
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.columns import build_columns
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.decoding import CustomEntryDecoder
-from kprov.kube.apiserver.registry.apiextensions.custom_resource.minimal_types import CustomTypes
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.scale import ScalePaths
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.strategy import CustomResourceStrategy
 from kprov.kube.apiserver.registry.generic.store import Store
@@ -23,6 +22,7 @@ from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import ALL_VERBS, Resource, Subresource, rank_version
+from kprov.kube.machinery.schema.custom.custom_types import CustomTypes
 from kprov.kube.machinery.schema.versioned_types import VersionedTypes
 
 _READ_WRITE: Final = ("get", "patch", "update")
@@ -82,10 +82,12 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
         types=all_types,
         other_versions=[resource for resource in resources.values() if resource is not stored],
     )
+    # Without the webhook, objects of the other versions would have wrong fields.
+    is_convertible = (spec.get("conversion") or {}).get("strategy") != "Webhook"
     kinds = tuple(
         _build_kind(version, resources[version["name"]], types[version["name"]], all_types, store)
         for version in versions
-        if version.get("served")
+        if version.get("served") and (is_convertible or version is stored_version)
     )
     return CustomKinds(definition["metadata"]["uid"], kinds, store)
 
@@ -117,8 +119,7 @@ def _build_kind(
 
 def _convert_to_served(resource: Resource, types: CustomTypes, obj: JsonObject) -> JsonObject:
     found = obj | {"apiVersion": resource.api_version}
-    types.prune(found, resource.gvk)
-    types.default(found)
+    types.restore(found)
     return found
 
 

@@ -6,10 +6,11 @@ Source: apiextensions-apiserver/pkg/registry/customresource/{strategy,status_str
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource import json_path
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.scale import ScalePaths
+from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.resource_strategy import (
     ALL_METADATA,
     ResourceStrategy,
@@ -18,9 +19,7 @@ from kprov.kube.apiserver.registry.generic.resource_strategy import (
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.registry.apiextensions.custom_resource.minimal_types import CustomTypes
+from kprov.kube.machinery.schema.custom.custom_types import CustomTypes
 
 
 class CustomResourceStrategy(ResourceStrategy):
@@ -53,15 +52,16 @@ class CustomResourceStrategy(ResourceStrategy):
         self.types.default(obj)
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        found = list(self.types.validate(obj))
+        found = self.types.validate(obj, check_metadata=metadata.validate_common_metadata)
         return found if found or self.scale is None else self.scale.validate(obj)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        found = list(self.types.validate(obj, old))
+        found = self.types.validate(obj, old, check_metadata=metadata.validate_common_metadata)
         return found if found or self.scale is None else self.scale.validate(obj)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return self.validate_update(obj, old)
+        found = self.types.validate_status(obj, old)
+        return found if found or self.scale is None else self.scale.validate(obj)
 
     def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {name: json_path.find_text(path, obj) for name, path in self._fields.items()}
