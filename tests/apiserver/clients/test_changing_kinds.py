@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,6 +108,14 @@ def watch_until(
                     seen[obj["metadata"]["name"]] = obj["count"]
 
 
+def _are_equal(one: dict[str, int], other: dict[str, int]) -> bool:
+    return one == other
+
+
+def _is_gone(server: ApiServer, path: str) -> bool:
+    return server.get(path).status == 404
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_changing_kinds(servers: list[ApiServer], namespace: str, seed: int) -> None:
     generator = random.Random(seed)
@@ -150,9 +159,9 @@ def test_changing_kinds(servers: list[ApiServer], namespace: str, seed: int) -> 
             target=watch_until, args=(generator.choice(servers), gadgets, namespace, again, seen)
         )
         last.start()
-        eventually(lambda seen=seen, expected=expected: seen == expected)
+        eventually(partial(_are_equal, seen, expected))
         again.set()
         last.join()
         gadgets.remove()
         for server in servers:
-            eventually(lambda server=server: server.get(gadgets.path(namespace)).status == 404)
+            eventually(partial(_is_gone, server, gadgets.path(namespace)))

@@ -34,6 +34,15 @@ def test_status_of_a_definition(server: ApiServer) -> None:
     ]
 
 
+def test_approval_of_protected_groups(server: ApiServer) -> None:
+    gadgets = Gadgets(server, group="gadgets.x-k8s.k8s.io")
+    definition = gadgets.describe([version()])
+    definition["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, a test"}
+    ok(server, "POST", DEFINITIONS, definition)
+    eventually(lambda: gadgets.conditions().get("Established") == "True")
+    assert gadgets.conditions()["KubernetesAPIApprovalPolicyConformant"] == "False"
+
+
 def test_names_that_another_definition_has(server: ApiServer) -> None:
     first = Gadgets(server)
     first.define([version()])

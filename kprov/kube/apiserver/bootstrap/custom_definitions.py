@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.apiextensions import definition_state, name_conflicts
+from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
 from kprov.kube.apiserver.registry.apiextensions.definition_state import (
     ESTABLISHED,
     FINALIZER,
@@ -100,6 +101,7 @@ class DefinitionController:
 
         def change(status: JsonObject) -> None:
             status["acceptedNames"] = names
+            _set_policy_conditions(definition, status)
             is_accepted = reason == "NoConflicts"
             if not definition_state.is_true(definition, NAMES_ACCEPTED) or not is_accepted:
                 definition_state.set_condition(
@@ -229,3 +231,19 @@ class DefinitionController:
             definition_state.set_condition(status, TERMINATING, "False", reason, message)
 
         await self._write_status(definition, end, unfinalize=True)
+
+
+def _set_policy_conditions(definition: JsonObject, status: JsonObject) -> None:
+    """Set what upstream's controllers say of the approval and of the schema.
+
+    Source: apiextensions-apiserver/pkg/controller/{apiapproval,nonstructuralschema}.
+    """
+    approval = validation.describe_approval(definition)
+    if approval is not None:
+        definition_state.set_condition(status, "KubernetesAPIApprovalPolicyConformant", *approval)
+    if definition["spec"].get("preserveUnknownFields"):
+        message = "spec.preserveUnknownFields: Invalid value: true: must be false"
+        definition_state.set_condition(status, "NonStructuralSchema", "True", "Violations", message)
+    elif definition_state.find_condition({"status": status}, "NonStructuralSchema") is not None:
+        conditions = status["conditions"]
+        status["conditions"] = [each for each in conditions if each["type"] != "NonStructuralSchema"]

@@ -298,10 +298,31 @@ def _check_preserved_fields(spec: JsonObject, old: JsonObject | None) -> Errors:
         yield field.invalid("spec.preserveUnknownFields", True, f"{text}spec.versions[*].schema instead")
 
 
+def describe_approval(obj: JsonObject) -> tuple[str, str, str] | None:
+    """Return status, reason and message of the condition KubernetesAPIApprovalPolicyConformant.
+
+    None for a group that needs no approval.
+    """
+    if not _is_protected(obj["spec"].get("group", "")):
+        return None
+    text = _read_approval(obj)
+    named = f"protected groups must have approval annotation {status.quoted(APPROVED)}"
+    about = 'with either a URL or a reason starting with "unapproved"'
+    return {
+        "missing": ("False", "MissingAnnotation", f"{named}, {_SEE}"),
+        "bypassed": ("False", "UnapprovedAnnotation", f"not approved: {status.quoted(text)}"),
+        "approved": ("True", "ApprovedAnnotation", f"approved in {text}"),
+        "invalid": ("False", "InvalidAnnotation", f"{named} {about}, {_SEE}"),
+    }[_classify_approval(text)]
+
+
+def _is_protected(group: str) -> bool:
+    return f".{group}".endswith((".k8s.io", ".kubernetes.io"))
+
+
 def _check_approval(obj: JsonObject, old: JsonObject | None) -> Errors:
     """Check the annotation that groups of Kubernetes need."""
-    group = obj["spec"].get("group", "")
-    if not f".{group}".endswith((".k8s.io", ".kubernetes.io")):
+    if not _is_protected(obj["spec"].get("group", "")):
         return
     text = _read_approval(obj)
     if old is not None and _classify_approval(text) == _classify_approval(_read_approval(old)):
