@@ -89,6 +89,10 @@ def test_from_definition_to_removal(kubectl: Kubectl) -> None:
     kubectl("wait", "--for=condition=Established", "--timeout=20s", f"crd/{name}")
     assert "Widget" in kubectl("api-resources", f"--api-group={group}")
     assert kubectl("apply", "-f", "-", stdin=make_widget(group, "one")).endswith("created")
+    # A merge patch: kubectl sends a strategic one where the OpenAPI document lists it.
+    assert kubectl("apply", "-f", "-", stdin=make_widget(group, "one", size=5)).endswith("configured")
+    assert "+  size: 3" in kubectl.run("diff", "-f", "-", stdin=make_widget(group, "one", size=3)).stdout
+    assert kubectl("apply", "-f", "-", stdin=make_widget(group, "one", size=3)).endswith("configured")
     refusal = kubectl.refused("apply", "-f", "-", stdin=make_widget(group, "two", size=0))
     assert "spec.size" in refusal
     assert "greater than or equal to 1" in refusal
@@ -99,7 +103,7 @@ def test_from_definition_to_removal(kubectl: Kubectl) -> None:
     kubectl("patch", name, "one", "--type=merge", "-p", '{"spec":{"color":"blue"}}')
     (widget,) = kubectl.get(name, "--field-selector=spec.color=blue")["items"]
     assert (widget["kind"], widget["apiVersion"]) == ("Widget", f"{group}/v1")
-    assert widget["metadata"]["generation"] == 2
+    assert widget["metadata"]["generation"] == 4
     kubectl("scale", "--replicas=4", f"{name}/one")
     assert kubectl.get(name, "one")["spec"]["replicas"] == 4
     kubectl("patch", name, "one", "--subresource=status", "--type=merge", "-p", '{"status":{"phase":"New"}}')

@@ -8,7 +8,7 @@ Each call builds a document (core/v1: about 50 ms, 1 MiB), so callers keep it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -25,9 +25,10 @@ from kprov.kube.machinery.openapi.paths import (
     Operation,
     operations,
 )
-from kprov.kube.machinery.patch.patch_types import PATCH_TYPES
+from kprov.kube.machinery.patch.patch_types import CUSTOM_PATCH_TYPES, PATCH_TYPES
 from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
 from kprov.kube.machinery.schema import definitions
+from kprov.kube.machinery.schema.object_schema import Gvk
 
 _INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
 _MEDIA_TYPES = ("application/json", "application/yaml")
@@ -97,7 +98,7 @@ def v3(
         for operation in operations(resource):
             paths.setdefault(operation.path, {"parameters": list(_v3_path_parameters(operation.path))})[
                 operation.method
-            ] = _v3_operation(operation, names)
+            ] = _v3_operation(operation, names, _list_patch_types(resource, custom))
             used |= {name for name in _iterate_types(operation, names) if name}
     document = {
         "openapi": "3.0.0",
@@ -130,7 +131,7 @@ def v2(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
             entry = paths.setdefault(
                 operation.path, {"parameters": list(_v2_path_parameters(operation.path))}
             )
-            entry[operation.method] = _v2_operation(operation, names)
+            entry[operation.method] = _v2_operation(operation, names, _list_patch_types(resource, custom))
     document = {
         "swagger": "2.0",
         "info": _INFO,
@@ -291,7 +292,14 @@ def _describe_operation(operation: Operation) -> JsonObject:
     }
 
 
-def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> JsonObject:
+def _list_patch_types(resource: Resource, custom: Container[Gvk]) -> tuple[str, ...]:
+    """Return the media types of patches. kubectl sends a strategic merge patch wherever it is listed."""
+    return CUSTOM_PATCH_TYPES if resource.gvk in custom else PATCH_TYPES
+
+
+def _v3_operation(
+    operation: Operation, names: dict[tuple[str, str, str], str], patch_types: tuple[str, ...]
+) -> JsonObject:
     result = _describe_operation(operation)
     result["parameters"] = [
         {"name": name, "in": "query", "description": text, "schema": {"type": kind, "uniqueItems": True}}
@@ -306,7 +314,7 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
         reference = {"schema": {"$ref": f"#/components/schemas/{name}"}}
         return dict.fromkeys(media_types, reference)
 
-    body = content(operation.body, PATCH_TYPES if operation.body == PATCH_BODY else ("*/*",))
+    body = content(operation.body, patch_types if operation.body == PATCH_BODY else ("*/*",))
     if body is not None:
         result["requestBody"] = {"content": body}
         if operation.method != "delete":
@@ -322,9 +330,11 @@ def _list_responses(operation: Operation, answer: JsonObject) -> JsonObject:
     return codes | {"401": {"description": "Unauthorized"}}
 
 
-def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> JsonObject:
+def _v2_operation(
+    operation: Operation, names: dict[tuple[str, str, str], str], patch_types: tuple[str, ...]
+) -> JsonObject:
     result = _describe_operation(operation)
-    result["consumes"] = list(PATCH_TYPES) if operation.body == PATCH_BODY else ["*/*"]
+    result["consumes"] = list(patch_types) if operation.body == PATCH_BODY else ["*/*"]
     result["produces"] = [*_MEDIA_TYPES, *(_STREAMS if operation.action == "list" else ())]
     result["schemes"] = ["https"]
     result["parameters"] = [

@@ -22,6 +22,8 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_YAML = "application/apply-patch+yaml"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_YAML)
+#: Custom resources have no merge keys.
+CUSTOM_PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, APPLY_YAML)
 
 _MAX_OPERATIONS = 10_000
 _GO_OBJECT = "map[string]interface {}"
