@@ -30,8 +30,9 @@ class Structural:
     """One level of a schema. Attributes are named after the keywords.
 
     types: empty if any type is allowed. additional: a schema, True, False, or None if absent.
-    has_defaults, has_embedded, has_lists: whether this level or one within it has defaults, embedded
-    resources, or lists that are sets or maps. weight: the number of levels that check the same value.
+    has_defaults: whether a level within this one has defaults. has_embedded, has_lists, has_rules: whether
+    this level or one within it has embedded resources, lists that are sets or maps, or rules in CEL.
+    weight: the number of levels that check the same value.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Structural:
         "has_defaults",
         "has_embedded",
         "has_lists",
+        "has_rules",
         "int_or_string",
         "items",
         "list_type",
@@ -72,6 +74,7 @@ class Structural:
         "preserve",
         "properties",
         "required",
+        "rules",
         "types",
         "weight",
     )
@@ -89,6 +92,7 @@ class Structural:
         self.list_type: str = raw.get("x-kubernetes-list-type") or "atomic"
         self.map_keys: tuple[str, ...] = tuple(raw.get("x-kubernetes-list-map-keys") or ())
         self.map_type: str = raw.get("x-kubernetes-map-type") or "granular"
+        self.rules: list[JsonObject] = raw.get("x-kubernetes-validations") or []
         self._read_default(raw)
         self._read_limits(raw)
         self._read_texts(raw)
@@ -161,6 +165,7 @@ class Structural:
         self.has_lists: bool = self.list_type in {"set", "map"} or any(child.has_lists for child in inner)
         branches = [*self.all_of, *self.any_of, *self.one_of]
         branches += [self.negated] if self.negated is not None else []
+        self.has_rules: bool = bool(self.rules) or any(child.has_rules for child in (*inner, *self.all_of))
         own = 1 + sum(branch.weight for branch in branches)
         self.weight: int = max([own, *(child.weight for child in inner)])
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource import json_path
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.rules import RuleSet
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.scale import ScalePaths
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.resource_strategy import (
@@ -40,6 +41,7 @@ class CustomResourceStrategy(ResourceStrategy):
         """fields: for field selectors, by their names. scale: of the subresource, if there is one."""
         super().__init__(resource)
         self.types = types
+        self._rules = RuleSet(types.structural)
         self._fields = fields
         self.scale = scale
 
@@ -53,14 +55,17 @@ class CustomResourceStrategy(ResourceStrategy):
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         found = self.types.validate(obj, check_metadata=metadata.validate_common_metadata)
+        found += self._rules.check(obj, None, found)
         return found if found or self.scale is None else self.scale.validate(obj)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         found = self.types.validate(obj, old, check_metadata=metadata.validate_common_metadata)
+        found += self._rules.check(obj, old, found)
         return found if found or self.scale is None else self.scale.validate(obj)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         found = self.types.validate_status(obj, old)
+        found += self._rules.check(obj, old, found)
         return found if found or self.scale is None else self.scale.validate(obj)
 
     def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
