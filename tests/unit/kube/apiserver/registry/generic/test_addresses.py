@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kprov.kube.apiserver.registry.generic import addresses
@@ -94,9 +94,12 @@ def parse_in_python(text: str) -> object:
         st.text(max_size=8),
     )
 )
+@example("::ffff:0:0")
 def test_the_parser_of_the_c_library_reads_what_pythons_does(text: str) -> None:
     expected = parse_in_python(text)
-    assert list(addresses.check_canonical_ip_address(text, "")) == [] or str(expected) != text
+    # Go's form of an address that is mapped from IPv4 has a dot.
+    is_canonical = str(expected) == text and getattr(expected, "ipv4_mapped", None) is None
+    assert not is_canonical or list(addresses.check_canonical_ip_address(text, "")) == []
     network = addresses.parse_network(f"{text}/8")
     assert (network is None) == (addresses.parse_address(text) is None)
     if ":" in text:
