@@ -24,8 +24,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
         """Return what is accepted but not enforced, for the warning."""
         if (obj["spec"].get("conversion") or {}).get("strategy") == "Webhook":
             return "the conversion of custom resources by webhook"
-        has_rules = any(_has_rules(version.get("schema")) for version in obj["spec"].get("versions") or ())
-        return "x-kubernetes-validations" if has_rules else ""
+        return ""
 
     def mark_terminating(self, obj: JsonObject) -> bool:
         """Add the finalizer that removes all objects. Source: customresourcedefinition/etcd.go (Delete)."""
@@ -87,17 +86,3 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
 def _find_storage_version(spec: JsonObject) -> list[str]:
     """The storage version of the definition, as a list of one name; empty if there is none."""
     return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
-
-
-def _has_rules(schema: JsonObject | None) -> bool:
-    """Whether a schema has rules in CEL, at any level."""
-    pending: list[object] = [schema]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, dict):
-            if part.get("x-kubernetes-validations"):
-                return True
-            pending += part.values()
-        elif isinstance(part, list):
-            pending += part
-    return False
