@@ -45,8 +45,9 @@ class _Rules(paramiko.ServerInterface):
 
     @staticmethod
     def _run(channel: paramiko.Channel, command: bytes) -> None:
+        # Unbuffered: closing a buffer writes what a program that has ended did not read, and fails.
         with subprocess.Popen(
-            ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         ) as process:
             threading.Thread(target=_copy_input, args=(channel, process.stdin), daemon=True).start()
             assert process.stdout is not None
