@@ -15,6 +15,8 @@ from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
 
 _ETCD_PKI = "/etc/etcd/pki"
+#: The exit code of a shell for a program that it does not find.
+_NOT_FOUND = 127
 
 
 class CommandError(HostError):
@@ -48,10 +50,13 @@ def run_command(cluster: Cluster, host: str, line: str, stdin: str | None = None
     """Run a shell command on a host and return its standard output. Raises CommandError if it fails."""
     output = try_command(cluster, host, line, stdin)
     if output.code != 0:
-        lines = [text for text in output.stderr.splitlines() or output.stdout.splitlines() if text.strip()]
-        reason = "\n".join(lines[-5:]) or "no output"
         # Variables of the command's environment come before its name.
         program = next((word for word in shlex.split(line) if "=" not in word), "")
+        # A script may miss another program than the one that it begins with.
+        if output.code == _NOT_FOUND and f"{program}: " in output.stderr:
+            raise CommandError(host, f"{program} is not installed")
+        lines = [text for text in output.stderr.splitlines() or output.stdout.splitlines() if text.strip()]
+        reason = "\n".join(lines[-5:]) or "no output"
         raise CommandError(host, f"`{program}` failed with exit code {output.code}: {reason}")
     return output.stdout
 

@@ -22,12 +22,17 @@ from kprov.operations.remote import run_command
 HEALTHY_SECONDS = 300.0
 #: The groups in the order of restarts: a client after its servers.
 _GROUPS = ("etcd", "kube_control_plane", "kube_node")
-#: Prints the units that are older than one of their files. A file of the same second counts as newer.
+#: Prints the units that are older than one of their files, in microseconds: the roles copy a file and restart
+#: its unit within a second, and that unit needs no other restart.
 _FIND = """find_stale() {
   unit=$1; shift
-  started=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value "$unit")" +%s) || return 0
+  shown=$(systemctl show -p ExecMainStartTimestamp --value --timestamp=us+utc "$unit")
+  [ -n "$shown" ] || return 0
+  started=$(date -d "$shown" +%s%6N) || return 0
   for file; do
-    if [ -e "$file" ] && [ "$(stat -c %Z "$file")" -ge "$started" ]; then echo "$unit"; return 0; fi
+    [ -e "$file" ] || continue
+    changed=$(stat -c %.6Z "$file" | tr -dc 0-9)
+    if [ "$changed" -ge "$started" ]; then echo "$unit"; return 0; fi
   done
 }
 """
