@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.conformance.calls import eventually
+from tests.apiserver.loop_budget import LIMIT_SECONDS, LoopBudget
 from tests.apiserver.servers import ApiServer, running
 
 _MAPS = "/api/v1/namespaces/default/configmaps"
@@ -110,3 +111,45 @@ def test_another_process_follows_one_that_was_killed(server: ApiServer) -> None:
     begin_process(server, count + 1)
     assert server.post(_MAPS, {"metadata": {"name": "after"}, "data": {"a": _LARGE}}).status == 201
     assert len(server.helpers()) == 1
+
+
+def test_a_costly_schema_makes_small_objects_heavy(server: ApiServer) -> None:
+    """An item of 4 bytes is checked against 200 branches."""
+    begin_process(server)
+    branches = [{"enum": [f"value-{number}"]} for number in range(200)]
+    items = {"type": "string", "anyOf": branches}
+    spec = {"type": "object", "properties": {"items": {"type": "array", "maxItems": 5000, "items": items}}}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
+    }
+    definition = {
+        "metadata": {"name": "costs.heavy.example.com"},
+        "spec": {
+            "group": "heavy.example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "costs", "singular": "cost", "kind": "Cost"},
+            "versions": [version],
+        },
+    }
+    made = server.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    assert made.status == 201, made.json
+    path = "/apis/heavy.example.com/v1/namespaces/default/costs"
+    eventually(lambda: server.get(path).status == 200)
+    (helper,) = server.helpers()
+    before = read_ticks(helper)
+    budget = LoopBudget()
+    budget.read_new_steps({server.folder / "apiserver.log"})
+    body = {
+        "apiVersion": "heavy.example.com/v1",
+        "kind": "Cost",
+        "metadata": {"name": "a"},
+        "spec": {"items": ["nope"] * 4000},
+    }
+    refused = server.post(path, body)
+    assert (refused.status, refused.json["reason"]) == (422, "Invalid")
+    assert read_ticks(helper) - before > 10
+    slow = budget.read_new_steps({server.folder / "apiserver.log"})
+    assert [step for step in slow if step.seconds > LIMIT_SECONDS] == []

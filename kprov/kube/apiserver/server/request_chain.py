@@ -257,13 +257,17 @@ class Server:
             )
 
     def _is_heavy(self, request: Request, info: RequestInfo) -> bool:
-        """Whether another process executes the request: a write with a large body or to a large object."""
+        """Whether another process executes the request: a write with a large body or to a large object.
+
+        Objects of a definition with a costly schema are large sooner.
+        """
         if info.verb in _READS or request.is_long:
             return False
         length = request.body.received if request.content_length is None else request.content_length
-        if heavy_lane.is_heavy(info.api_group, length):
+        weight = self._resources.find_weight(info)
+        if heavy_lane.is_heavy(info.api_group, length * weight):
             return length <= body.MAX_BYTES
-        return heavy_lane.is_heavy(info.api_group, self._resources.count_stored_bytes(info))
+        return heavy_lane.is_heavy(info.api_group, self._resources.count_stored_bytes(info) * weight)
 
     async def execute_authorized(
         self, request: Request, user: UserInfo, annotations: dict[str, str] | None

@@ -85,7 +85,15 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
     # Without the webhook, objects of the other versions would have wrong fields.
     is_convertible = (spec.get("conversion") or {}).get("strategy") != "Webhook"
     kinds = tuple(
-        _build_kind(version, resources[version["name"]], types[version["name"]], all_types, store)
+        _build_kind(
+            version,
+            resources[version["name"]],
+            types[version["name"]],
+            all_types,
+            store,
+            # Whatever the version of a request, the stored version's schema checks the object.
+            weight=types[stored.version].weight,
+        )
         for version in versions
         if version.get("served") and (is_convertible or version is stored_version)
     )
@@ -93,7 +101,13 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
 
 
 def _build_kind(
-    version: JsonObject, resource: Resource, types: CustomTypes, all_types: VersionedTypes, store: Store
+    version: JsonObject,
+    resource: Resource,
+    types: CustomTypes,
+    all_types: VersionedTypes,
+    store: Store,
+    *,
+    weight: int,
 ) -> StoredKind:
     stored = store.resource
     conversion = None
@@ -114,6 +128,7 @@ def _build_kind(
         columns=build_columns(version.get("additionalPrinterColumns")),
         warnings=_list_warnings(version, resource),
         schema=_find_schema(version),
+        weight=weight,
     )
 
 
