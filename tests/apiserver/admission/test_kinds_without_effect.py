@@ -26,17 +26,6 @@ _MUTATION = {
     "patchType": "ApplyConfiguration",
     "applyConfiguration": {"expression": "Object{}"},
 }
-_CRD = {
-    "metadata": {"name": "widgets.example.com"},
-    "spec": {
-        "group": "example.com",
-        "scope": "Namespaced",
-        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
-        "versions": [
-            {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
-        ],
-    },
-}
 _CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "ValidatingWebhookConfiguration": (
         f"{_ADMISSION}/validatingwebhookconfigurations",
@@ -57,7 +46,6 @@ _CASES: dict[str, tuple[str, dict[str, Any]]] = {
         f"{_ADMISSION}/mutatingadmissionpolicybindings",
         {"metadata": {"name": "idle.example.com"}, "spec": {"policyName": "idle.example.com"}},
     ),
-    "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _CRD),
     "APIService": (
         "/apis/apiregistration.k8s.io/v1/apiservices",
         {
