@@ -265,7 +265,7 @@ def _build_server(
         store.hooks = store.strategy.make_hooks(options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     custom_kinds.admission = chain
-    verbs = Verbs(registry, chain, handlers, custom_kinds.wait_for_path)
+    verbs = Verbs(registry, chain, handlers, custom_kinds.wait_for_group)
     address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
     openid = OpenId(options, address)
     server = Server(

@@ -165,3 +165,30 @@ def test_changing_kinds(servers: list[ApiServer], namespace: str, seed: int) -> 
         gadgets.remove()
         for server in servers:
             eventually(partial(_is_gone, server, gadgets.path(namespace)))
+
+
+def _ask_until(server: ApiServer, path: str, stop: threading.Event) -> None:
+    while not stop.is_set():
+        server.get(path)
+
+
+def test_a_kind_is_served_everywhere_though_clients_have_asked_for_it_before(
+    servers: list[ApiServer], namespace: str
+) -> None:
+    """Established at one server, an object is written at another at once."""
+    properties = {f"p{number}": {"type": "string"} for number in range(2000)}
+    for number in range(6):
+        gadgets = Gadgets(servers[0], group=f"asked{number}.example.com")
+        path, stop = gadgets.path(namespace), threading.Event()
+        clients = [threading.Thread(target=_ask_until, args=(server, path, stop)) for server in servers[1:]]
+        for client in clients:
+            client.start()
+        try:
+            gadgets.define([version("v1", properties)])
+            made = [server.post(path, gadgets.make(f"o{server.port}")) for server in servers[1:]]
+        finally:
+            stop.set()
+            for client in clients:
+                client.join()
+        assert [answer.status for answer in made] == [201, 201], [answer.body for answer in made]
+        gadgets.remove()

@@ -60,11 +60,11 @@ class Verbs:
         registry: Registry,
         admission: Admission,
         handlers: SubresourceHandlers,
-        wait_for_path: Callable[[str, str, str], Awaitable[bool]] | None = None,
+        wait_for_group: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
-        """wait_for_path: waits until a new kind at (group, version, plural) would be served."""
+        """wait_for_group: waits until the new kinds of a group would be served; False if it can have none."""
         self._registry = registry
-        self._wait_for_path = wait_for_path
+        self._wait_for_group = wait_for_group
         self._admission = admission
         self._handlers = handlers
         self._rounds = WriteBatches()
@@ -109,10 +109,9 @@ class Verbs:
 
     async def _find_later(self, info: RequestInfo) -> ServedKind | None:
         """Return a kind that another server may serve already, once the definitions are as new as etcd."""
-        path = (info.api_group, info.api_version, info.resource)
-        if self._wait_for_path is None or not await self._wait_for_path(*path):
+        if self._wait_for_group is None or not await self._wait_for_group(info.api_group):
             return None
-        return self._registry.kinds.current.find(*path)
+        return self._registry.kinds.current.find(info.api_group, info.api_version, info.resource)
 
     def find_weight(self, info: RequestInfo) -> int:
         """How many times as much CPU time a byte of an object needs at most as one of a built-in kind."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,9 +22,6 @@ log = logging.getLogger(__name__)
 
 GROUP: Final = "apiextensions.k8s.io"
 PLURAL: Final = "customresourcedefinitions"
-#: A path that is not served waits once in so many seconds, for all its clients.
-_WAIT_AGAIN_SECONDS: Final = 1.0
-_MOST_PATHS: Final = 1024
 _WAIT_SECONDS: Final = 5.0
 
 
@@ -43,8 +39,6 @@ class CustomKindsPublisher:
         self._idle = asyncio.Event()
         self._built: dict[str, tuple[Any, CustomKinds]] = {}
         self._listeners: list[Callable[[str], None]] = []
-        #: Until when a path that is not served is answered without waiting.
-        self._misses: dict[tuple[str, str, str], float] = {}
         self._definitions.cache.add_listener(self._notice)
 
     def find(self, name: str) -> CustomKinds | None:
@@ -76,16 +70,14 @@ class CustomKindsPublisher:
             except Exception:
                 log.exception("cannot serve the custom resources of %s", name)
 
-    async def wait_for_path(self, group: str, version: str, plural: str) -> bool:
-        """Wait until all present definitions are published. False: the path has waited before."""
-        now, path = time.monotonic(), (group, version, plural)
-        if "." not in group or self._misses.get(path, 0) > now:
+    async def wait_for_group(self, group: str) -> bool:
+        """Wait until all present definitions are published. False: no definition can have the group.
+
+        All requests that wait share the question to etcd, so that a flood of wrong paths costs no more than
+        one of consistent reads. Raise StatusError if etcd does not answer.
+        """
+        if "." not in group:
             return False
-        if len(self._misses) >= _MOST_PATHS:
-            self._misses = {key: end for key, end in self._misses.items() if end > now}
-            if len(self._misses) >= _MOST_PATHS:
-                return False
-        self._misses[path] = now + _WAIT_AGAIN_SECONDS
         await self._definitions.catch_up()
         await self.wait_until_published()
         return True
