@@ -41,25 +41,21 @@ def test_the_probe_leaves_nothing_behind(cluster: Cluster) -> None:
 
 
 def test_objects_without_effect_are_warnings_that_fail_nothing(cluster: Cluster) -> None:
-    names = {"group": "example.com", "names": {"kind": "Test", "plural": "tests"}, "scope": "Cluster"}
-    versions = [
-        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
-    ]
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "tests.example.com"},
-        "spec": {**names, "versions": versions},
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny", "namespace": "default"},
+        "spec": {"podSelector": {}},
     }
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(definition))
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(policy))
     try:
         done = cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "-o", "json", "--no-probe")
         table = cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--no-probe").stdout
     finally:
-        cluster.kubectl("delete", "customresourcedefinition", "tests.example.com")
+        cluster.kubectl("delete", "networkpolicy", "deny", "-n", "default")
     warnings = [result for result in json.loads(done.stdout)["results"] if result["warning"]]
     assert [(one["area"], one["check"], one["ok"]) for one in warnings] == [
-        ("unenforced", "CustomResourceDefinition tests.example.com", True)
+        ("unenforced", "NetworkPolicy default/deny", True)
     ]
     assert "has no effect" in table
     assert table.endswith("0 failed, 1 with a warning\n")

@@ -23,7 +23,6 @@ _RESOURCES = (
         "MutatingAdmissionPolicyBinding",
         "mutating admission policies",
     ),
-    ("customresourcedefinitions.apiextensions.k8s.io", "CustomResourceDefinition", "custom resources"),
     ("apiservices.apiregistration.k8s.io", "APIService", "API aggregation"),
     ("networkpolicies.networking.k8s.io", "NetworkPolicy", "network policies"),
 )

@@ -23,7 +23,6 @@ def an_object(kind: str, name: str, **spec: Any) -> dict[str, Any]:
         ("MutatingWebhookConfiguration", "admission webhooks"),
         ("MutatingAdmissionPolicy", "mutating admission policies"),
         ("MutatingAdmissionPolicyBinding", "mutating admission policies"),
-        ("CustomResourceDefinition", "custom resources"),
         ("NetworkPolicy", "network policies"),
     ],
 )
@@ -79,14 +78,14 @@ def test_all_kinds_are_read_in_all_namespaces_and_services_by_their_type() -> No
             if "services " in arguments:
                 assert "--field-selector=spec.type=LoadBalancer" in arguments
                 return json.dumps({"items": [a_balanced_service()]})
-            assert {"customresourcedefinitions", "apiservices"} <= {
+            assert {"networkpolicies", "apiservices"} <= {
                 plural.partition(".")[0] for plural in arguments.split()[1].split(",")
             }
-            return json.dumps({"items": [an_object("CustomResourceDefinition", "tests.example.com")]})
+            return json.dumps({"items": [an_object("NetworkPolicy", "tests")]})
 
     cluster = Cluster((), "", "", 6443, 8443, "", "", "", "", "", "")
     findings = unenforced.check_objects(Recorded(None, "", "", "15s"), cluster)
     assert [finding.name for finding in findings] == [
-        "CustomResourceDefinition tests.example.com",
+        "NetworkPolicy tests",
         "Service shop/front",
     ]
