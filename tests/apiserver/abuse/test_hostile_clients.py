@@ -29,9 +29,7 @@ def test_a_small_request_is_answered_soon_beside_twenty_hostile_clients(server: 
     # Not what the client feels: the host's cores are shared, so that this shows the scheduler of the kernel.
     own = [answer.own for answer in answers if answer.kind == "cached read"]
     assert find_percentile(own, 50) < _LIMIT_SECONDS / 4, figures
-    assert find_percentile(own, 95) < _LIMIT_SECONDS, figures
-    # The second or third worst of some two hundred answers: on a busy machine one of them meets a slow disk.
-    assert find_percentile(own, 99) < 2.5 * _LIMIT_SECONDS, figures
+    assert find_percentile(own, 99) < _LIMIT_SECONDS, figures
     slow = [
         step
         for step in LoopBudget().read_new_steps({server.folder / "apiserver.log"})

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import gc
 import logging
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -54,18 +55,21 @@ async def test_the_error_of_an_awaited_task_is_the_callers(caplog: pytest.LogCap
 
 async def test_a_task_that_nothing_else_keeps_runs_to_its_end() -> None:
     ended = asyncio.Event()
+    waits: list[weakref.ref[asyncio.Future[None]]] = []
 
     async def work() -> None:
-        # Only the task refers to this future: without a reference both would be collected.
-        waiting = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_later(0.05, lambda: None)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(waiting, 0.02)
+        # The future and the task refer to each other, and nothing else does.
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waits.append(weakref.ref(future))
+        await future
         ended.set()
 
     start_task(work(), "work")
     await asyncio.sleep(0)
     gc.collect()
+    future = waits[0]()
+    assert future is not None, "the task was collected"
+    future.set_result(None)
     async with asyncio.timeout(5):
         await ended.wait()
 
