@@ -122,7 +122,12 @@ def test_changing_kinds(servers: list[ApiServer], namespace: str, seed: int) -> 
     gadgets = Gadgets(servers[0], group=f"changing{seed}.example.com")
     for _ in range(2):
         gadgets.server = generator.choice(servers)
-        gadgets.define([version("v1", make_properties(generator)), version("v2", {}, storage=False)])
+        gadgets.define(
+            [
+                version("v1", make_properties(generator)),
+                version("v2", make_properties(generator), storage=False),
+            ]
+        )
         assert ok(generator.choice(servers), "GET", gadgets.path(namespace))["items"] == []
         stop, seen = threading.Event(), dict[str, int]()
         writers = [Writer(servers, gadgets, namespace, number, stop) for number in range(_WRITERS)]
@@ -148,7 +153,8 @@ def test_changing_kinds(servers: list[ApiServer], namespace: str, seed: int) -> 
             stop.set()
             for thread in (*writers, watcher):
                 thread.join()
-        assert not [failure for writer in writers for failure in writer.failures]
+        failures = [failure for writer in writers for failure in writer.failures]
+        assert not failures, "\n".join(failures)
         assert all(writer.writes for writer in writers)
         expected = {name: count for writer in writers for name, count in writer.counts.items()}
         for server in servers:

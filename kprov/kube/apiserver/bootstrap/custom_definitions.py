@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.apiextensions import definition_state, name_conflicts
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
 from kprov.kube.apiserver.registry.apiextensions.definition_state import (
     ESTABLISHED,
@@ -20,6 +21,7 @@ from kprov.kube.apiserver.registry.apiextensions.definition_state import (
     TERMINATING,
 )
 from kprov.kube.apiserver.registry.custom_kinds import GROUP, PLURAL, CustomKindsPublisher
+from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_base.tasks import start_background_task
@@ -170,7 +172,7 @@ class DefinitionController:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _delete_objects(self, definition: JsonObject) -> None:
-        spec, name = definition["spec"], definition["metadata"]["name"]
+        spec = definition["spec"]
         if (spec["group"], spec["names"]["plural"]) in _BUILT_IN:
             await self._end(
                 definition,
@@ -194,19 +196,36 @@ class DefinitionController:
         await self._write_status(definition, begin)
         await self._store.catch_up()
         await asyncio.sleep(_GRACE_SECONDS)
-        while True:
-            await self._publisher.wait_until_published()
-            held = self._publisher.find(name)
-            if held is None:
-                return
-            objects = await held.store.list(make_system_context("list", held.store.resource))
+        while (published := await self._find_kinds(definition)) is not None:
+            objects = await published.store.list(make_system_context("list", published.store.resource))
             if not objects:
-                break
-            await self._delete_once(held.store, objects)
+                newest = self._find_newest(definition)
+                if newest is not None:
+                    await self._end(newest, "InstanceDeletionCompleted", "removed all instances")
+                return
+            await self._delete_once(published.store, objects)
             await asyncio.sleep(_POLL_SECONDS)
-        newest = self._store.lister.get("", name)
-        if newest is not None:
-            await self._end(newest, "InstanceDeletionCompleted", "removed all instances")
+
+    def _find_newest(self, definition: JsonObject) -> JsonObject | None:
+        """Return the present state of a definition, None if it is gone or another has its name."""
+        newest = self._store.lister.get("", definition["metadata"]["name"])
+        is_same = newest is not None and newest["metadata"]["uid"] == definition["metadata"]["uid"]
+        return newest if is_same else None
+
+    async def _find_kinds(self, definition: JsonObject) -> CustomKinds | None:
+        """Wait until the kinds of a definition are published, and return them. None if it is gone.
+
+        Another server may have ended the deletion: then a new definition with this name and its objects
+        are not to be touched.
+        """
+        name, uid = definition["metadata"]["name"], definition["metadata"]["uid"]
+        while self._find_newest(definition) is not None:
+            await self._publisher.wait_until_published()
+            published = self._publisher.find(name)
+            if published is not None and published.uid == uid:
+                return published
+            await asyncio.sleep(_POLL_SECONDS)
+        return None
 
     async def _delete_once(self, store: Any, objects: Any) -> None:
         """Delete objects, some at a time. Those with finalizers stay until their controllers are done."""
@@ -216,10 +235,12 @@ class DefinitionController:
             for metadata in remaining:
                 namespace = metadata.get("namespace", "")
                 context = make_system_context("delete", store.resource, namespace, metadata["name"])
+                # Not an object of this name that a new definition has.
+                options = DeleteOptions(uid=metadata["uid"])
                 try:
-                    await store.delete(context, namespace, metadata["name"])
+                    await store.delete(context, namespace, metadata["name"], options)
                 except StatusError as error:
-                    if error.code != 404:
+                    if error.code not in {404, 409}:
                         log.warning("cannot delete %s: %s", metadata["name"], error)
 
         async with asyncio.TaskGroup() as group:
