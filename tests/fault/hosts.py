@@ -12,10 +12,11 @@ import pytest
 
 from kprov.lab import lifecycle, machine
 from tests.lab.conftest import KPROV, eventually, run
+from tests.lab.networks import find_subnet
 
 #: Another name and network, where another lab on this machine has these.
 LAB = os.environ.get("KPROV_FAULT_LAB", "fault")
-SUBNET = os.environ.get("KPROV_FAULT_SUBNET", "10.72.0.0/24")
+SUBNET = find_subnet("fault")
 HOSTS = ("node1", "node2")
 
 

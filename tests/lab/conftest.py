@@ -20,13 +20,14 @@ import pytest
 
 from kprov.lab import access, lifecycle
 from tests.lab.diagnosis import pytest_runtest_makereport  # noqa: F401  a hook
+from tests.lab.networks import find_subnet
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 KPROV = Path(sys.executable).parent / "kprov"
 #: Another name and network, where another lab on this machine has these.
 LAB = os.environ.get("KPROV_TEST_LAB", "test")
-SUBNET = os.environ.get("KPROV_TEST_SUBNET", "10.71.0.0/24")
+SUBNET = find_subnet("lab")
 HOSTS = ("node1", "node2", "node3")
 NODE1 = str(ipaddress.ip_network(SUBNET)[11])
 #: Files in the order in which they run: what needs only hosts, then the cluster, then what takes it apart.

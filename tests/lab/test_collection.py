@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from tests.lab.conftest import KPROV, ROOT, run
+from tests.lab.networks import find_subnet
 from tests.parity import collection_path
 
 LAB = os.environ.get("KPROV_COLLECTION_LAB", "collection")
-SUBNET = os.environ.get("KPROV_COLLECTION_SUBNET", "10.73.0.0/24")
+SUBNET = find_subnet("collection")
 BIN = Path(sys.executable).parent
 PLAY = """
 - hosts: all

@@ -15,9 +15,10 @@ import yaml
 
 from tests.file_server import FileServer, serve_folder
 from tests.lab.conftest import HOSTS, KPROV, LAB, ROOT, Lab, run
+from tests.lab.networks import find_subnet
 from tests.lab.release_archives import PROGRAMS, VERSIONS, ReleaseArchives, make_release_archives
 
-SUBNET = os.environ.get("KPROV_TEST_MIXED_SUBNET", "10.76.0.0/24")
+SUBNET = find_subnet("mixed")
 RELEASES = "trixie,bookworm,trixie"
 ARCHIVES = {f"{program}_install": "archive" for program in PROGRAMS}
 PACKAGES = {f"{program}_install": "package" for program in PROGRAMS if program != "etcd"}

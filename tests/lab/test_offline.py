@@ -6,7 +6,6 @@ The hosts are a lab of their own, because a lab is isolated as a whole.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from kprov.lab.kubectl import ensure_kubectl
 from kprov.offline.distributions import DISTRIBUTIONS
 from tests.lab.app_image import APP, make_app
 from tests.lab.conftest import KPROV, LAB, eventually, run
+from tests.lab.networks import find_subnet
 
 NAME = f"{LAB}-isolated"
-SUBNET = os.environ.get("KPROV_TEST_ISOLATED_SUBNET", "10.72.0.0/24")
+SUBNET = find_subnet("isolated")
 CONNECT = 'python3 -c "import socket; socket.create_connection((\\"{}\\", {}), 3)"'
 
 

@@ -16,6 +16,7 @@ import yaml
 from _pytest.mark.structures import ParameterSet
 
 from tests.lab.conftest import KPROV, run
+from tests.lab.networks import find_subnet
 from tests.parity import cluster, corpus, differences
 from tests.parity.compare import Difference
 from tests.parity.corpus import Case
@@ -23,7 +24,7 @@ from tests.parity.play import play
 from tests.parity.twins import Twin, twins
 
 LAB = os.environ.get("KPROV_PARITY_LAB", "parity")
-SUBNET = os.environ.get("KPROV_PARITY_SUBNET", "10.69.0.0/24")
+SUBNET = find_subnet("parity")
 PAIRS = 2
 
 Pair = tuple[Twin, Twin]

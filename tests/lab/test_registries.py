@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -25,9 +24,10 @@ from kprov.lab.kubectl import ensure_kubectl
 from kprov.pki import issue
 from tests.lab.app_image import APP, make_app
 from tests.lab.conftest import KPROV, LAB, eventually, run
+from tests.lab.networks import find_subnet
 
 NAME = f"{LAB}-registries"
-SUBNET = os.environ.get("KPROV_TEST_REGISTRIES_SUBNET", "10.75.0.0/24")
+SUBNET = find_subnet("registries")
 GATEWAY = str(ipaddress.ip_network(SUBNET)[1])
 SECURE, PLAIN, PROXY = 5443, 5080, 5088
 USER, PASSWORD = "puller", "s3cret-pässword"

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import KPROV, LAB, ROOT, run
+from tests.lab.networks import find_subnet
 
 NAME = f"{LAB}-wheel"
-SUBNET = os.environ.get("KPROV_TEST_WHEEL_SUBNET", "10.77.0.0/24")
+SUBNET = find_subnet("wheel")
 UV = Path(sys.executable).with_name("uv")
 #: Files of the top of the repository, where they stand in the package.
 CONTENT = (

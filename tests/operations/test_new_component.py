@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tarfile
 import textwrap
@@ -14,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import KPROV, LAB, ROOT, run
+from tests.lab.networks import find_subnet
 from tests.operations.test_upgrade import run_tree
 
 NAME = f"{LAB}-component"
-SUBNET = os.environ.get("KPROV_TEST_COMPONENT_SUBNET", "10.77.0.0/24")
+SUBNET = find_subnet("component")
 ROW = """
   greeter:
     groups: [kube_node]

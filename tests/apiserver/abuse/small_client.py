@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,38 +47,43 @@ class Answer:
     own: float
 
 
-class SmallClient:
-    """Sends a small request every 100 ms. One that is late delays the next, which is measured from its time."""
+class SmallClient(threading.Thread):
+    """Sends a small request of one kind every 100 ms, while another process runs.
 
-    def __init__(self, server: ApiServer) -> None:
+    One that is late delays the next, which is measured from its time. Each kind has a client of its own, so
+    that a write for which etcd waits for a CPU does not make a read from the cache late.
+    """
+
+    def __init__(self, server: ApiServer, kind: str, until: subprocess.Popen[bytes]) -> None:
+        super().__init__(name=kind)
+        self.answers: list[Answer] = []
+        self._kind = kind
+        self._until = until
         self._connection = Connection(server.port, server.context(), 60)
         self._loop = Path(f"/proc/{server.process}/task/{server.process}")
         #: How long the last request took beyond the period, without waiting for a CPU.
         self._late = 0.0
 
-    def measure(self, until: subprocess.Popen[bytes]) -> list[Answer]:
-        """Send reads from the cache, reads that ask etcd, and writes, while another process runs."""
-        answers: list[Answer] = []
+    def run(self) -> None:
         due = time.perf_counter()
-        while until.poll() is None:
+        while self._until.poll() is None:
             # Not a wait for something to happen: the rate of the client.
             time.sleep(max(due - time.perf_counter(), 0))
-            answers.append(self._send(KINDS[len(answers) % len(KINDS)], due))
+            self.answers.append(self._send(due))
             due += _PERIOD_SECONDS
         self._connection.close()
-        return answers
 
-    def _send(self, kind: str, due: float) -> Answer:
+    def _send(self, due: float) -> Answer:
         threads = (self._loop, Path("/proc/thread-self"))
         waited = sum(map(read_wait, threads))
         begin = time.perf_counter()
         headers = {"Authorization": "Bearer alice-token"}
-        if kind == "write":
+        if self._kind == "write":
             headers["Content-Type"] = "application/merge-patch+json"
             body = json.dumps({"data": {"time": str(due)}})
             self._connection.request("PATCH", f"{MAPS}/small", body, headers)
         else:
-            query = "?resourceVersion=0" if kind == "cached read" else ""
+            query = "?resourceVersion=0" if self._kind == "cached read" else ""
             self._connection.request("GET", f"{PODS}/target{query}", headers=headers)
         response = self._connection.getresponse()
         response.read()
@@ -85,7 +91,7 @@ class SmallClient:
         end = time.perf_counter()
         own = self._late + end - begin - (sum(map(read_wait, threads)) - waited)
         self._late = max(own - _PERIOD_SECONDS, 0.0)
-        return Answer(kind, end - due, own)
+        return Answer(self._kind, end - due, own)
 
 
 def find_percentile(values: Iterable[float], percent: int) -> float:
@@ -132,8 +138,13 @@ def run_beside_hostile_clients(server: ApiServer, seconds: float) -> tuple[list[
         [*WITH_US, sys.executable, "-m", "tests.apiserver.abuse.hostile", str(server.port), str(seconds)],
         stdout=subprocess.PIPE,
     )
-    answers = SmallClient(server).measure(hostile)
-    return answers, json.loads(hostile.communicate()[0])
+    clients = [SmallClient(server, kind, hostile) for kind in KINDS]
+    for client in clients:
+        client.start()
+    answered = json.loads(hostile.communicate()[0])
+    for client in clients:
+        client.join()
+    return [answer for client in clients for answer in client.answers], answered
 
 
 def main(seconds: float) -> None:
