@@ -56,3 +56,5 @@ def test_the_archive_has_journals_states_and_objects_but_no_secret(cluster: Clus
     assert keys
     for key in keys:
         assert key.read_text().splitlines()[1] not in everything
+    encryption = json.loads((cluster.lab.inventory / "artifacts/pki/encryption.json").read_text())
+    assert not [key["name"] for key in encryption["keys"] if key["secret"] in everything]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
+from kprov.inventory import secrets
 from kprov.operations.cluster import GROUPS, Cluster, Say, open_cluster
 from kprov.operations.diagnose import archive
 from kprov.operations.diagnose.archive import Diagnosis
@@ -19,10 +21,13 @@ from kprov.operations.diagnose.items import FILE_BYTES, Item, bound_line, list_c
 from kprov.operations.diagnose.redaction import redact_objects, redact_text, register_key
 from kprov.operations.remote import find_api_host, try_command
 from kprov.operations.verify import verify_cluster
+from kprov.pki import encryption_keys
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 
 #: Newest journals of kprov's own runs.
 _JOURNALS = 10
+#: A key in encryption.json.
+_ENCRYPTION_KEY = re.compile(r'"secret"\s*:\s*"([^"]+)"')
 
 
 def diagnose_cluster(
@@ -35,7 +40,7 @@ def diagnose_cluster(
     started = time.monotonic()
     diagnosis = Diagnosis()
     with open_cluster(inventory, options, callbacks) as cluster, ThreadPoolExecutor(1) as second:
-        _register_keys(cluster)
+        register_keys(cluster.artifacts / "pki")
         hosts = cluster.members(*GROUPS) if not options.limit else cluster.chosen()
         say(f"Collecting from {len(hosts)} hosts")
         verifying = second.submit(_verify, inventory, options)
@@ -63,10 +68,17 @@ def diagnose_cluster(
     return diagnosis
 
 
-def _register_keys(cluster: Cluster) -> None:
-    """Make the private keys of the cluster known secrets, so that the check of the archive finds them."""
-    for path in sorted((cluster.artifacts / "pki").rglob("*.key")):
+def register_keys(pki: Path) -> None:
+    """Make the keys in a cluster's `pki/` known secrets, so that the check of the archive finds them.
+
+    Also those of a damaged file: it is read as text.
+    """
+    for path in sorted(pki.rglob("*.key")):
         register_key(path.read_text(encoding="utf-8", errors="replace"))
+    file = pki / encryption_keys.NAME
+    if file.exists():
+        for secret in _ENCRYPTION_KEY.findall(file.read_text(encoding="utf-8", errors="replace")):
+            secrets.register(secret)
 
 
 def _describe(diagnosis: Diagnosis, cluster: Cluster, available: list[str], since: str) -> None:
