@@ -54,7 +54,6 @@ def setup(verbosity: int = 0, component: str = "") -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbosity >= 8 else logging.INFO)
     logging.getLogger("kprov").setLevel(logging.DEBUG if verbosity >= DEBUG_VERBOSITY else logging.INFO)
-    for quiet in ("aiohttp.access", "asyncio"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     if component:
         logging.getLogger("kprov").info("starting %s", component)

@@ -11,25 +11,29 @@ import logging
 import ssl
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from urllib.parse import SplitResult
 
 import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authn.id_tokens import Jwt
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.component_base.http11.client import ClientConnection
+from kprov.kube.component_base.http_get import Document, GetError, get_document
 from kprov.kube.component_base.tasks import start_task
 from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
-if TYPE_CHECKING:
-    import aiohttp
-
 log = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS: Final = 30
+#: Limit of a discovery document, a set of keys, a distributed claim.
+_MAX_BYTES: Final = 4 * 1024 * 1024
+_USER_AGENT: Final = "Go-http-client/1.1"
 _AGAIN_SECONDS: Final = 10.0
 #: Keys that expire this soon are read again.
 _DELTA_SECONDS: Final = 30.0
@@ -109,25 +113,31 @@ class KeySet:
 
     async def fetch(self, url: str, token: str = "") -> tuple[bytes, float]:
         """A document and the time at which it expires by its headers. Raise OSError."""
-        # Imported only if there are issuers: it takes a tenth of the server's memory.
-        import aiohttp
+        document = await self._get(url, token)
+        if document.is_cut:
+            raise OSError(f' Get "{url}": the document is longer than {_MAX_BYTES} bytes')
+        if document.status != 200:
+            shown = document.body.decode(errors="replace")
+            raise OSError(f": {document.status} {document.reason} {shown}")
+        return document.body, _find_expiry(document)
 
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async def _get(self, url: str, token: str) -> Document:
+        # Imported only if there are issuers.
+        from kprov.kube.component_base.http11 import environment_proxy
+
+        headers = CIMultiDict({"User-Agent": _USER_AGENT})
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+
+        async def open_connection(parts: SplitResult) -> tuple[ClientConnection, str]:
+            return await environment_proxy.open_connection(parts, self._context)
+
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers) as session,
-                session.get(url, ssl=self._context) as answer,
-            ):
-                body = await answer.read()
-                if answer.status != 200:
-                    shown = body.decode(errors="replace")
-                    raise OSError(f": {answer.status} {answer.reason} {shown}")
-                return body, _find_expiry(answer)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # aiohttp's text for a failed connection has the TLS context's address in memory.
-            problem = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-            raise OSError(f' Get "{url}": {problem}') from None
+            return await get_document(
+                url, headers, open_connection, seconds=_TIMEOUT_SECONDS, max_bytes=_MAX_BYTES
+            )
+        except GetError as error:
+            raise OSError(f' Get "{error.url}": {error}') from error
 
 
 def _parse_key(document: JsonObject) -> Any:
@@ -144,16 +154,16 @@ def _has_signed(key: Any, token: Jwt) -> bool:
     return bool(algorithm.verify(token.signed, key, token.signature))
 
 
-def _find_expiry(answer: aiohttp.ClientResponse) -> float:
+def _find_expiry(document: Document) -> float:
     told = dict(
         part.strip().lower().partition("=")[::2]
-        for part in answer.headers.get("Cache-Control", "").split(",")
+        for part in document.headers.get("Cache-Control", "").split(",")
     )
     if "no-store" in told:
         return time.time()
     if told.get("max-age", "").isdecimal():
         return time.time() + parse_clamped(told["max-age"])
     try:
-        return parsedate_to_datetime(answer.headers.get("Expires", "")).timestamp()
+        return parsedate_to_datetime(document.headers.get("Expires", "")).timestamp()
     except ValueError:
         return time.time()

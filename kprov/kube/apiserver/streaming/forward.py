@@ -8,19 +8,21 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
-from kprov.kube.apiserver.streaming import dial_errors, encodings, headers, html_links, paths
+from kprov.kube.apiserver.streaming import encodings, headers, html_links, paths
+from kprov.kube.component_base.http11 import dial_errors
+from kprov.kube.component_base.http11.body import ClientGoneError
+from kprov.kube.component_base.http11.client import FAILURES, ClientConnection, target_of
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse
+from kprov.kube.component_base.http11.response_head import ResponseHead
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
+#: What breaks the body of a response.
+_BROKEN_ANSWER: Final = (*FAILURES, encodings.InvalidEncodingError)
 
 
 async def forward_request(
@@ -34,48 +36,53 @@ async def forward_request(
     unpacks = encodings.accepts_gzip(request.method, sent)
     if unpacks:
         sent["Accept-Encoding"] = "gzip"
-    body: Any = request.body.iter_any() if request.has_body else None
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context),
-        timeout=timeout,
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as session:
+    host = sent.pop("Host")
+    body = request.body.iter_any() if request.has_body else None
+    if body is None and request.method in headers.BODY_METHODS:
+        sent.setdefault("Content-Length", "0")
+    connection = await _connect(url, context)
+    async with connection:
         try:
-            answer = await session.request(
-                request.method,
-                URL(url.geturl(), encoded=True),
-                headers=sent,
-                data=body,
-                allow_redirects=False,
-            )
-        except aiohttp.ServerDisconnectedError as error:
-            raise status.service_unavailable("error trying to reach service: EOF") from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            head = await connection.request(request.method, target_of(url), host, sent.items(), body)
+        except ClientGoneError:
+            raise
+        except (*FAILURES, ValueError) as error:
             text = f"error trying to reach service: {dial_errors.describe_error(error, url)}"
             raise status.service_unavailable(text) from error
-        async with answer:
-            if answer.status == 101:
-                # A 101 without a request for an upgrade: the bytes after it are not HTTP.
-                other = status.quoted(answer.headers.get("Upgrade", ""))
-                text = f'backend tried to switch protocol {other} when "" was requested'
-                raise status.failure(500, "", text)
-            return await _forward_answer(request, answer, url, prefix, unpacks=unpacks)
+        if head.status == 101:
+            # A 101 without a request for an upgrade: the bytes after it are not HTTP.
+            other = status.quoted(head.headers.get("Upgrade", ""))
+            text = f'backend tried to switch protocol {other} when "" was requested'
+            raise status.failure(500, "", text)
+        return await _forward_answer(request, head, connection, url, prefix, unpacks=unpacks)
+
+
+async def _connect(url: SplitResult, context: ssl.SSLContext) -> ClientConnection:
+    """Raise ServiceUnavailable."""
+    try:
+        return await ClientConnection.open(url, context, seconds=_CONNECT_SECONDS)
+    except OSError as error:
+        text = f"error trying to reach service: {dial_errors.describe_error(error, url)}"
+        raise status.service_unavailable(text) from error
 
 
 async def _forward_answer(
-    request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str, *, unpacks: bool
+    request: Request,
+    head: ResponseHead,
+    connection: ClientConnection,
+    url: SplitResult,
+    prefix: str,
+    *,
+    unpacks: bool,
 ) -> BaseResponse:
-    kept = headers.filter_answer(CIMultiDict(answer.headers))
-    pieces: AsyncIterator[bytes] = answer.content.iter_any()
+    kept = headers.filter_answer(head.headers)
+    pieces: AsyncIterator[bytes] = connection.iter_body(head)
     if unpacks and kept.get("Content-Encoding", "").lower() == "gzip":
         del kept["Content-Encoding"]
         kept.popall("Content-Length", None)
         pieces = encodings.decompress(pieces)
     kept.add("Cache-Control", "no-cache, private")
-    if answer.status == 304:
+    if head.status == 304:
         # A 304 has no Content-Type.
         kept.popall("Content-Type", None)
     link = partial(rewrite_location, backend=url.netloc, host=request.host, prefix=prefix)
@@ -87,15 +94,15 @@ async def _forward_answer(
         pieces = html_links.rewrite_page(pieces, kept.get("Content-Encoding", ""), link)
         try:
             first = await anext(pieces, b"")
-        except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
+        except _BROKEN_ANSWER as error:
             raise status.failure(500, "", "unexpected EOF") from error
-    response = StreamResponse(status=answer.status, headers=kept)
+    response = StreamResponse(status=head.status, headers=kept)
     response.start(request)
     try:
         await response.write(first)
         async for piece in pieces:
             await response.write(piece)
-    except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
+    except _BROKEN_ANSWER as error:
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(str(error)) from error

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult
 
-from kprov.kube.apiserver.streaming import dial_errors
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
+from kprov.kube.component_base.http11 import dial_errors
 from kprov.kube.component_base.http11.body import BrokenBodyError
-from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead, target_of
+from kprov.kube.component_base.http11.client import ClientConnection, target_of
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse
+from kprov.kube.component_base.http11.response_head import ResponseHead
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0

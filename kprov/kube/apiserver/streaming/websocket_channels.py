@@ -14,8 +14,9 @@ from urllib.parse import SplitResult
 
 import orjson
 
-from kprov.kube.apiserver.streaming import dial_errors, exit_status, headers, upgrade
+from kprov.kube.apiserver.streaming import exit_status, headers, upgrade
 from kprov.kube.component_base import spdy
+from kprov.kube.component_base.http11 import dial_errors
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket

@@ -6,13 +6,15 @@ Source: upstream pkg/registry/core/componentstatus, pkg/registry/core/rest/stora
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from typing import Final
+
+from multidict import CIMultiDict
 
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.apiserver.subresources.call import Call, Reply
+from kprov.kube.component_base.http_get import GetError, get_document, open_directly
 from kprov.kube.machinery import field_labels, status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
@@ -25,6 +27,9 @@ _URLS: Final = {
 }
 _ETCD: Final = "etcd-0"
 _SECONDS: Final = 5.0
+_USER_AGENT: Final = "kube-probe/1.36"
+_MAX_BYTES: Final = 10 * 1024
+_SHOWN_BYTES: Final = 1024
 
 
 async def read_component_statuses(call: Call) -> Reply:
@@ -72,21 +77,21 @@ async def _check_etcd(registry: Registry) -> str:
 
 async def _check_component(url: str) -> str:
     """The reason why a component is not healthy, or ""."""
-    import aiohttp
-
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=context) as answer:
-            body = (await answer.text())[:1024]
-            return (
-                "" if answer.status == 200 else f"HTTP probe failed with statuscode: {answer.status}: {body}"
-            )
-    except aiohttp.ClientConnectorError as error:
-        address = url.split("/")[2]
-        reason = os.strerror(error.errno).lower() if error.errno else str(error.os_error)
-        return f'Get "{url}": dial tcp {address}: connect: {reason}'
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return f'Get "{url}": {error}'
+        document = await get_document(
+            url,
+            CIMultiDict({"User-Agent": _USER_AGENT, "Accept": "*/*"}),
+            open_directly(context),
+            seconds=_SECONDS,
+            max_bytes=_MAX_BYTES,
+            leaves_host=False,
+        )
+    except GetError as error:
+        return f'Get "{error.url}": {error}'
+    if document.status == 200:
+        return ""
+    body = document.body[:_SHOWN_BYTES].decode(errors="replace")
+    return f"HTTP probe failed with statuscode: {document.status}: {body}"

@@ -6,32 +6,36 @@ staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, Generi
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.query import is_true, parse_integer
-from kprov.kube.apiserver.streaming import dial_errors, encodings, headers
+from kprov.kube.apiserver.streaming import encodings, headers
 from kprov.kube.apiserver.streaming.kubelet import Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources import pod_streams as streams
 from kprov.kube.apiserver.subresources.call import Call
+from kprov.kube.component_base.http11 import dial_errors
+from kprov.kube.component_base.http11.client import FAILURES, ClientConnection, target_of
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
+from kprov.kube.component_base.http11.response_head import ResponseHead
 from kprov.kube.machinery import field, status, timestamps
-
-if TYPE_CHECKING:
-    import aiohttp
-
 
 _FLAGS: Final = ("follow", "previous", "timestamps")
 #: The maximum length of a kubelet's error message for the client.
 _ERROR_BYTES: Final = 50_000
+_ERROR_SECONDS: Final = 10.0
 #: Parts of Go's message for an invalid time.
 _LAYOUT, _YEAR = '"2006-01-02T15:04:05Z07:00"', '"2006"'
 _CONNECT_SECONDS: Final = 30.0
+_HEADERS: Final = (("User-Agent", headers.GO_CLIENT), ("Accept-Encoding", "gzip"))
 
 
 class LogHandler:
@@ -40,10 +44,6 @@ class LogHandler:
 
     async def handle(self, call: Call) -> BaseResponse:
         """Handle GET; reply with 204 for a pod without a node."""
-        # Imported for log requests only: it takes 11 MiB.
-        import aiohttp
-        from yarl import URL
-
         # As upstream, the Accept header is checked against the forms of objects, although the reply is text.
         negotiation.parse_accept(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
         query = build_query(call.name, call.query)
@@ -57,39 +57,34 @@ class LogHandler:
         context = self._kubelets.load_context(
             verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend"))
         )
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
-            timeout=timeout,
-            auto_decompress=False,
-            headers={"User-Agent": headers.GO_CLIENT, "Accept-Encoding": "gzip"},
-            skip_auto_headers=("Accept",),
-        ) as session:
-            try:
-                answer = await session.get(URL(url, encoded=True), allow_redirects=False)
-            except aiohttp.ServerDisconnectedError as error:
-                raise status.failure(500, "", f'Get "{url}": EOF') from error
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                text = f'Get "{url}": {dial_errors.describe_error(error, urlsplit(url))}'
-                raise status.failure(500, "", text) from error
-            async with answer:
-                if not 200 <= answer.status <= 206:
-                    text = (await _read_error(_decompress(answer))).decode(errors="replace")
-                    raise convert_error(answer.status, text, call.name)
-                return await _forward(call, answer)
+        connection, head = await _request_log(urlsplit(url), context)
+        async with connection:
+            if not 200 <= head.status <= 206:
+                text = (await _read_error(_decompress(connection, head))).decode(errors="replace")
+                raise convert_error(head.status, text, call.name)
+            return await _forward(call, _decompress(connection, head))
 
 
-async def _forward(call: Call, answer: aiohttp.ClientResponse) -> BaseResponse:
-    import aiohttp
+async def _request_log(url: SplitResult, context: ssl.SSLContext) -> tuple[ClientConnection, ResponseHead]:
+    """Ask a kubelet. Raise StatusError 500 if it cannot be reached or does not respond in HTTP."""
+    try:
+        connection = await ClientConnection.open(url, context, seconds=_CONNECT_SECONDS)
+        head = await connection.request("GET", target_of(url), url.netloc, _HEADERS)
+    except (*FAILURES, ValueError) as error:
+        text = f'Get "{url.geturl()}": {dial_errors.describe_error(error, url)}'
+        raise status.failure(500, "", text) from error
+    return connection, head
 
+
+async def _forward(call: Call, pieces: AsyncIterator[bytes]) -> BaseResponse:
     try:
         if call.request.upgrade == "websocket":
             # Imported for such requests only.
             from kprov.kube.apiserver.streaming import log_websocket
 
-            return await log_websocket.send_log(call.request, _decompress(answer))
-        return await _send_chunks(call.request, _decompress(answer))
-    except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
+            return await log_websocket.send_log(call.request, pieces)
+        return await _send_chunks(call.request, pieces)
+    except (*FAILURES, encodings.InvalidEncodingError) as error:
         # Abort the connection, so that the client sees that the log is incomplete.
         if call.request.transport is not None:
             call.request.transport.abort()
@@ -105,19 +100,21 @@ async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> BaseRe
     return response
 
 
-def _decompress(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    pieces = answer.content.iter_any()
-    packed = answer.headers.get("Content-Encoding", "").lower() == "gzip"
+def _decompress(connection: ClientConnection, head: ResponseHead) -> AsyncIterator[bytes]:
+    pieces = connection.iter_body(head)
+    packed = head.headers.get("Content-Encoding", "").lower() == "gzip"
     return encodings.decompress(pieces) if packed else pieces
 
 
 async def _read_error(pieces: AsyncIterator[bytes]) -> bytes:
-    """Read the beginning of an error."""
+    """Read the beginning of an error: what arrives in time. A broken body has no more."""
     found = b""
-    async for piece in pieces:
-        found += piece
-        if len(found) >= _ERROR_BYTES:
-            break
+    with contextlib.suppress(*FAILURES, encodings.InvalidEncodingError):
+        async with asyncio.timeout(_ERROR_SECONDS):
+            async for piece in pieces:
+                found += piece
+                if len(found) >= _ERROR_BYTES:
+                    break
     return found[:_ERROR_BYTES]
 
 

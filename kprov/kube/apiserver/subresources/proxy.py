@@ -12,7 +12,7 @@ import ssl
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kprov.kube.apiserver.streaming import backend_address, headers, paths, upgrade
+from kprov.kube.apiserver.streaming import backend_address, forward, headers, paths, upgrade
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, build_unverified_context
 from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.response import BaseResponse, Response
@@ -96,9 +96,6 @@ class ProxyHandlers:
         if request.upgrade:
             return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
         prefix = paths.escape(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
-        # Imported when needed: the HTTP client takes a tenth of the server's memory.
-        from kprov.kube.apiserver.streaming import forward
-
         return await forward.forward_request(request, url, prefix, context)
 
 

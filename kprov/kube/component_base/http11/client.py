@@ -1,9 +1,9 @@
-"""A client for one request that asks to switch protocols: exec, attach, port forwarding, proxied upgrades.
+"""A client for one request on a connection of its own: upgrades, streamed bodies, probes.
 
-All other requests: see connection_pool.
+Many small requests to one server: see connection_pool.
 
 It parses responses as strictly as the listener parses requests.
-Source: RFC 9112, sections 4, 6 and 9; Go's net/http (ReadResponse: error texts).
+Source: RFC 9112, sections 6, 7 and 9; Go's net/http (Transport: error texts).
 """
 
 from __future__ import annotations
@@ -12,89 +12,140 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
+from typing import Final, Self
 from urllib.parse import SplitResult
 
-from multidict import CIMultiDict
-
-from kprov.kube.component_base.http11 import framing
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.chunks import ChunkedDecoder
-from kprov.kube.component_base.http11.fields import FieldError, parse_fields
+from kprov.kube.component_base.http11.response import encode_chunk
+from kprov.kube.component_base.http11.response_head import (
+    MAX_HEAD_BYTES,
+    MAX_INTERIM,
+    ResponseError,
+    ResponseHead,
+    parse_response_head,
+)
+from kprov.kube.component_base.tasks import start_task
 
-MAX_HEAD_BYTES: Final = 64 * 1024
+#: What a request and its response raise. EOFError: the server closed the connection too early.
+FAILURES: Final = (OSError, EOFError, ResponseError, BrokenBodyError)
 _PIECE_BYTES: Final = 64 * 1024
-#: 1xx responses before the final one, as Go's client.
-MAX_INTERIM: Final = 5
 #: How much of an error response is read, and for how long.
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _ERROR_SECONDS: Final = 10.0
-_STATUS_LINE: Final = re.compile("HTTP/1\\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+#: How long a server may take to answer the end of TLS.
+_SHUTDOWN_SECONDS: Final = 1.0
 _LINE_BREAK: Final = re.compile("[\r\n\x00]")
 
 
-class ResponseError(ValueError):
-    """What the server sent is not an HTTP/1 response, or its body has no clear length."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """length: of the body. None: it is chunked, or ends with the connection.
-
-    keep_alive: the server takes another request on the connection.
-    """
-
-    status: int
-    reason: str
-    headers: CIMultiDict[str]
-    length: int | None
-    is_chunked: bool
-    keep_alive: bool
-
-
 class ClientConnection:
-    """For one request. After 101 Switching Protocols `reader` and `writer` carry the other protocol."""
+    """For one request. After 101 Switching Protocols `reader` and `writer` carry the other protocol.
+
+    As a context manager it closes the connection and stops to send: without a wait for a server that does not
+    read or goes on sending.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self._sending: asyncio.Task[None] | None = None
+        self._is_complete = False
 
     @classmethod
-    async def open(cls, url: SplitResult, context: ssl.SSLContext | None = None) -> ClientConnection:
-        """Connect to the URL's host. OSError, of which ssl.SSLError is one. context: for https."""
+    async def open(
+        cls, url: SplitResult, context: ssl.SSLContext | None = None, *, seconds: float | None = None
+    ) -> ClientConnection:
+        """Connect to the URL's host. OSError, of which ssl.SSLError and TimeoutError are some.
+
+        context: for https. seconds: time limit with the TLS handshake, None for no limit.
+        """
         is_tls = url.scheme == "https"
-        reader, writer = await asyncio.open_connection(
-            url.hostname,
-            url.port or (443 if is_tls else 80),
-            ssl=(context or True) if is_tls else None,
-            limit=MAX_HEAD_BYTES,
-        )
+        port = url.port or (443 if is_tls else 80)
+        try:
+            async with asyncio.timeout(seconds):
+                reader, writer = await asyncio.open_connection(
+                    url.hostname,
+                    port,
+                    ssl=(context or True) if is_tls else None,
+                    ssl_shutdown_timeout=_SHUTDOWN_SECONDS if is_tls else None,
+                    limit=MAX_HEAD_BYTES,
+                )
+        except TimeoutError as error:
+            if error.errno is not None:  # the kernel's
+                raise
+            host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+            raise TimeoutError(f"dial tcp {host}:{port}: i/o timeout") from None
         return cls(reader, writer)
 
     async def request(
-        self, method: str, target: str, host: str, headers: Iterable[tuple[str, str]]
+        self,
+        method: str,
+        target: str,
+        host: str,
+        headers: Iterable[tuple[str, str]],
+        body: AsyncIterable[bytes] | None = None,
     ) -> ResponseHead:
-        """Send a request without a body. Closes the connection if it raises.
+        """Send a request and wait for the head of its response. Closes the connection if it raises.
 
+        body: chunked unless a header says its length. It is sent on while the response arrives, and an error
+        of the iterator breaks the connection and is raised here.
         EOFError: the server closed the connection. ResponseError: it sent something else than a response.
         """
+        pairs = list(headers)
+        is_chunked = body is not None and all(name.lower() != "content-length" for name, _ in pairs)
         lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
-        lines += [f"{name}: {value}" for name, value in headers]
+        lines += [f"{name}: {value}" for name, value in pairs]
+        if is_chunked:
+            lines.append("Transfer-Encoding: chunked")
         try:
             if any(map(_LINE_BREAK.search, lines)):
                 raise ValueError("a header has a line break in it")
             self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
+            if body is None:
+                await self.writer.drain()
+            else:
+                self._sending = start_task(self._send_body(body, is_chunked=is_chunked), "body of a request")
+            head = await self._read_final_head()
+        except BaseException:
+            self.close()
+            raise
+        self._is_complete = head.status != 101 and (method == "HEAD" or head.length == 0)
+        return head
+
+    async def _send_body(self, pieces: AsyncIterable[bytes], *, is_chunked: bool) -> None:
+        try:
+            async for piece in pieces:
+                if piece and not await self._send(encode_chunk(piece) if is_chunked else piece):
+                    return
+        except BaseException:
+            self.writer.transport.abort()
+            raise
+        if is_chunked:
+            await self._send(b"0\r\n\r\n")
+
+    async def _send(self, data: bytes) -> bool:
+        """False: the server takes no more. Its response, or that there is none, says why."""
+        try:
+            self.writer.write(data)
             await self.writer.drain()
+        except OSError:
+            return False
+        return True
+
+    async def _read_final_head(self) -> ResponseHead:
+        try:
             for _ in range(MAX_INTERIM + 1):
                 head = parse_response_head(await self._read_head())
                 if head.status == 101 or head.status >= 200:
                     return head
-            raise ResponseError("too many 1xx informational responses")
-        except BaseException:
-            self.close()
+        except (EOFError, OSError):
+            sending = self._sending
+            if sending is not None and sending.done() and not sending.cancelled():
+                sending.result()
             raise
+        raise ResponseError("too many 1xx informational responses")
 
     async def _read_head(self) -> list[str]:
         """The lines up to the empty one, without their ends."""
@@ -105,6 +156,8 @@ class ClientConnection:
                 line = await self.reader.readuntil(b"\n")
             except asyncio.LimitOverrunError as error:
                 raise ResponseError("response header is too large") from error
+            except asyncio.IncompleteReadError as error:
+                raise EOFError("unexpected EOF" if lines or error.partial else "EOF") from error
             size += len(line)
             if size > MAX_HEAD_BYTES:
                 raise ResponseError("response header is too large")
@@ -116,6 +169,8 @@ class ClientConnection:
 
     async def iter_body(self, head: ResponseHead) -> AsyncIterator[bytes]:
         """The body in pieces. EOFError: it is incomplete. BrokenBodyError: its chunks are malformed."""
+        if self._is_complete:
+            return
         if head.is_chunked:
             pieces: list[bytes] = []
             chunks = ChunkedDecoder(pieces.append)
@@ -134,6 +189,7 @@ class ClientConnection:
         else:
             while piece := await self.reader.read(_PIECE_BYTES):
                 yield piece
+        self._is_complete = True
 
     async def _read_piece(self, limit: int) -> bytes:
         piece = await self.reader.read(limit)
@@ -141,48 +197,38 @@ class ClientConnection:
             raise EOFError("unexpected EOF")
         return piece
 
-    async def read_error_body(self, head: ResponseHead) -> bytes:
-        """The body of an error response: the bytes that arrive within 10 s, at most 64 KiB."""
+    async def read_error_body(
+        self, head: ResponseHead, *, limit: int = _MAX_ERROR_BYTES, seconds: float = _ERROR_SECONDS
+    ) -> bytes:
+        """The beginning of an error response: what arrives in that time, at most `limit` bytes."""
         found = b""
         with contextlib.suppress(EOFError, OSError, TimeoutError, BrokenBodyError):
-            async with asyncio.timeout(_ERROR_SECONDS):
+            async with asyncio.timeout(seconds):
                 async for piece in self.iter_body(head):
                     found += piece
-                    if len(found) >= _MAX_ERROR_BYTES:
+                    if len(found) >= limit:
                         break
-        return found[:_MAX_ERROR_BYTES]
+        return found[:limit]
 
     def close(self) -> None:
+        """Close. What is not sent yet is still sent."""
+        if self._sending is not None:
+            self._sending.cancel()
         self.writer.close()
 
+    async def __aenter__(self) -> Self:
+        return self
 
-def parse_response_head(lines: list[str]) -> ResponseHead:
-    """lines: without their ends and without the empty one. ResponseError."""
-    first = lines[0] if lines else ""
-    matched = _STATUS_LINE.fullmatch(first)
-    if matched is None:
-        text = first[:80].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        raise ResponseError(f"malformed HTTP response {text!r}")
-    status = int(matched[2])
-    try:
-        headers = parse_fields(lines[1:])
-        length, is_chunked = _parse_framing(status, headers)
-    except (FieldError, framing.FramingError) as error:
-        raise ResponseError(str(error)) from error
-    keep_alive = framing.is_persistent(headers, "1.0" if matched[1] == "0" else "1.1")
-    return ResponseHead(status, matched[3] or "", headers, length, is_chunked, keep_alive)
-
-
-def _parse_framing(status: int, headers: CIMultiDict[str]) -> tuple[int | None, bool]:
-    """Length of the body, and whether it is chunked (RFC 9112, 6.3). framing.FramingError."""
-    if status < 200 or status in {204, 304}:
-        return 0, False
-    if framing.TRANSFER_ENCODING in headers:
-        framing.check_chunked(headers)
-        return None, True
-    if framing.CONTENT_LENGTH in headers:
-        return framing.parse_content_length(headers), False
-    return None, False
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sending = self._sending
+        if not self._is_complete or (sending is not None and not sending.done()):
+            self.writer.transport.abort()
+        self.close()
+        if sending is not None:
+            # Until then the task reads the body, which its owner wants to read on.
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 def target_of(url: SplitResult) -> str:

@@ -16,9 +16,9 @@ from typing import Final, Self
 from multidict import CIMultiDict, istr
 
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError
-from kprov.kube.component_base.http11.client import ResponseError, ResponseHead
 from kprov.kube.component_base.http11.dialing import Dialer, Origin, SocketOption
 from kprov.kube.component_base.http11.pooled_connection import PooledConnection
+from kprov.kube.component_base.http11.response_head import ResponseError, ResponseHead
 
 #: What requests raise when no complete response arrives.
 FAILURES: Final = (OSError, ResponseError, BrokenBodyError)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError
-from kprov.kube.component_base.http11.client import ResponseError, ResponseHead
+from kprov.kube.component_base.http11.response_head import ResponseError, ResponseHead
 from kprov.kube.component_base.http11.response_parser import ResponseParser, TruncatedResponseError
 
 DISCONNECTED: Final = "server disconnected"

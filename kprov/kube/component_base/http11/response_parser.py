@@ -7,7 +7,7 @@ from typing import Final
 
 from kprov.kube.component_base.http11.body import Body
 from kprov.kube.component_base.http11.chunks import ChunkedDecoder
-from kprov.kube.component_base.http11.client import (
+from kprov.kube.component_base.http11.response_head import (
     MAX_HEAD_BYTES,
     MAX_INTERIM,
     ResponseError,

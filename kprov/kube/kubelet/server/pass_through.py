@@ -13,7 +13,8 @@ from multidict import CIMultiDict
 
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.body import Body
-from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead
+from kprov.kube.component_base.http11.client import ClientConnection
+from kprov.kube.component_base.http11.response_head import ResponseHead
 from kprov.kube.kubelet.server.runtime_upgrade import request_upgrade
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead, target_of
+from kprov.kube.component_base.http11.client import ClientConnection, target_of
+from kprov.kube.component_base.http11.response_head import ResponseHead
 
 _DIAL_SECONDS: Final = 30.0
 

@@ -105,7 +105,7 @@ async def test_a_client_that_closes_ends_a_followed_log() -> None:
 async def test_a_kubelet_that_breaks_off_does_not_look_like_the_end_of_the_log() -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"first\n"
-        raise aiohttp.ClientPayloadError("the kubelet is gone")
+        raise EOFError("the kubelet is gone")
 
     async def send(request: Request) -> BaseResponse:
         return await log_websocket.send_log(request, broken())

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from kprov.kube.apiserver.streaming import dial_errors, forward, headers, kubelet, upgrade
+from kprov.kube.apiserver.streaming import forward, headers, kubelet, upgrade
+from kprov.kube.component_base.http11 import dial_errors
 from kprov.kube.component_base.http11.client import ClientConnection
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request

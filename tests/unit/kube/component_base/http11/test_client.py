@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from kprov.kube.component_base.http11.body import BrokenBodyError
-from kprov.kube.component_base.http11.client import ClientConnection, ResponseError, ResponseHead, target_of
+from kprov.kube.component_base.http11.client import ClientConnection, target_of
+from kprov.kube.component_base.http11.response_head import ResponseError, ResponseHead
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from kprov.kube.component_base.http11.body import BrokenBodyError
-from kprov.kube.component_base.http11.client import ResponseError
 from kprov.kube.component_base.http11.connection_pool import ConnectionPool, Response
+from kprov.kube.component_base.http11.response_head import ResponseError
 from kprov.kube.component_base.http11.response_parser import TruncatedResponseError
 from tests.unit.kube.component_base.http11.connection_pool.servers import (
     CHUNKED,
