@@ -11,7 +11,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from kprov.playbook.templating.values import FilterError
@@ -28,10 +28,10 @@ SECONDS = 60.0
 _BITS = int(MAX_DIGITS * math.log2(10))
 _CHECK_EVERY = 1024
 #: Methods and filters with the width of their result as an argument.
-_WIDTHS = frozenset(
-    ("center", "ljust", "rjust", "zfill", "expandtabs", "indent", "wordwrap", "format", "lipsum")
-)
+_WIDTHS = frozenset(("center", "ljust", "rjust", "zfill", "expandtabs", "indent", "wordwrap", "lipsum"))
 _WIDTH_IN_FORMAT = re.compile(r"[0-9]{7,}")
+#: A width or precision that an argument has: `%*d`, `{:{}}`. Other arguments are values of any size.
+_WIDTH_BY_ARGUMENT = re.compile(r"%[-+ #0]*[0-9.]*\*|\{[^{}]*:[^{}]*\{")
 _loops = threading.local()
 
 
@@ -42,7 +42,8 @@ def operate(operator: str, left: Any, right: Any, compute: Callable[[Any, Any], 
     elif operator == "*":
         _check_product(left, right)
     elif operator == "%" and isinstance(left, (str, bytes)):
-        _check_format(left if isinstance(left, str) else left.decode("latin-1"))
+        text = left if isinstance(left, str) else left.decode("latin-1")
+        _check_format(text, right if isinstance(right, tuple) else (right,))
     elif operator == "+" and isinstance(left, str) and isinstance(right, str):
         check_text(len(left) + len(right))
     return compute(left, right)
@@ -69,9 +70,19 @@ def _check_product(left: Any, right: Any) -> None:
         check_items(len(sequence) * count)
 
 
-def _check_format(text: str) -> None:
-    if _WIDTH_IN_FORMAT.search(text):
+def _check_format(text: str, args: Collection[Any]) -> None:
+    texts = [text]
+    if _WIDTH_BY_ARGUMENT.search(text):
+        _check_widths("format", args)
+        texts += [arg for arg in args if isinstance(arg, str)]
+    if any(_WIDTH_IN_FORMAT.search(part) for part in texts):
         raise FilterError("a width in the format is too large")
+
+
+def _check_widths(name: str, args: Iterable[Any]) -> None:
+    for arg in args:
+        if isinstance(arg, int) and arg > (MAX_PARAGRAPHS if name == "lipsum" else MAX_TEXT):
+            raise FilterError(f"{arg:,} is too large for {name}")
 
 
 def check_text(length: int) -> None:
@@ -99,13 +110,10 @@ def make_range(*arguments: int) -> range:
 def check_call(name: str, owner: Any, args: tuple[Any, ...]) -> None:
     """Check the arguments of a filter, of a function, or of a method of `owner`. Raises FilterError."""
     if name in _WIDTHS:
-        for arg in args:
-            if isinstance(arg, int) and arg > (MAX_PARAGRAPHS if name == "lipsum" else MAX_TEXT):
-                raise FilterError(f"{arg:,} is too large for {name}")
-            if name == "format" and isinstance(arg, str):
-                _check_format(arg)
-        if name == "format" and isinstance(owner, str):
-            _check_format(owner)
+        _check_widths(name, args)
+    elif name == "format":
+        if isinstance(owner, str):
+            _check_format(owner, args)
     elif name == "replace" and len(args) >= 2 and isinstance(owner, str):
         old, new = str(args[0]), str(args[1])
         check_text(len(owner) + owner.count(old) * max(0, len(new) - len(old)))
@@ -123,7 +131,7 @@ def check_filter(name: str, args: tuple[Any, ...]) -> None:
         check_items(len(args[0]))
     elif name == "pow" and len(args) > 1:
         _check_power(*args[:2])
-    elif name in ("replace", *_WIDTHS):
+    elif name in ("replace", "format", *_WIDTHS):
         check_call(name, args[0] if args else None, args[1:])
 
 

@@ -260,7 +260,7 @@ class Environment(SandboxedEnvironment):
             bounds.check_call("lipsum", None, (*args, *kwargs.values()))
         owner = getattr(__obj, "__self__", None)
         if isinstance(owner, str):
-            bounds.check_call(getattr(__obj, "__name__", ""), owner, args)
+            bounds.check_call(getattr(__obj, "__name__", ""), owner, (*args, *kwargs.values()))
         try:
             value = super().call(__context, __obj, *args, **kwargs)
             return bounds.read_all(value) if is_iterator(value) else value

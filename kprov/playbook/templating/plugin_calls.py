@@ -48,7 +48,7 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
                     return arg
         try:
             if kind == "filter":
-                bounds.check_filter(name, args[first:])
+                bounds.check_filter(name, (*args[first:], *kwargs.values()))
             result = _to_list(function(*args, **kwargs))
             if hide is not None:
                 hide(function, args, kwargs, result)
