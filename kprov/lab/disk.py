@@ -17,8 +17,14 @@ PLAIN = (
 )  # fmt: skip
 
 
-def create_layer(host: Host) -> None:
-    """Make the host's layer: name, machine id, SSH keys, resolver. An incomplete one is made again."""
+_ARCHIVES = "var/cache/apt/archives"
+
+
+def create_layer(lab: Lab, host: Host) -> None:
+    """Make the host's layer: name, machine id, SSH keys, resolver. An incomplete one is made again.
+
+    A host of an isolated lab does not see the packages that the image has in apt's cache.
+    """
     ready = host.folder / "made"
     if ready.exists():
         return
@@ -32,6 +38,9 @@ def create_layer(host: Host) -> None:
     _write_file(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n")
     _write_file(upper / "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n")
     _write_file(upper / "etc/resolv.conf", render_resolv_conf(Path("/")))
+    if lab.isolated:
+        (upper / _ARCHIVES).mkdir(parents=True)
+        os.setxattr(upper / _ARCHIVES, "trusted.overlay.opaque", b"y")
     key = upper / "etc/ssh/ssh_host_ed25519_key"
     key.parent.mkdir(parents=True)
     run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)])

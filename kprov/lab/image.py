@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kprov.debian import sources
+from kprov.inventory.cluster import distributions
 from kprov.lab import disk, state
 from kprov.lab.command import run_program
 from kprov.lab.definition import CACHE, USER
@@ -49,10 +50,11 @@ FILES = {
 def image_recipe(release: str) -> dict[str, object]:
     """Return all inputs of a release's image, for JSON."""
     return {
-        "format": 2,
+        "format": 3,
         "release": release,
         "architecture": platform.machine(),
         "packages": PACKAGES,
+        "downloaded": distributions.list_packages("debian"),
         "sources": [source.line() for source in sources.sources_for_release(release)],
         "options": sources.read_acquire_options(),
         "masked": MASKED,
@@ -116,6 +118,7 @@ def _build_image(target: Path, release: str, made_from: dict[str, object]) -> No
     mmdebstrap = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt"]
     mmdebstrap += ["--dpkgopt=force-unsafe-io"]
     mmdebstrap += [f"--include={','.join(PACKAGES)}", *(f"--aptopt={option}" for option in options)]
+    mmdebstrap += [f"--customize-hook={hook}" for hook in _render_download_hooks()]
     run_program([*mmdebstrap, release, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
     run_program(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     for name, text in FILES.items():
@@ -129,11 +132,21 @@ def _build_image(target: Path, release: str, made_from: dict[str, object]) -> No
         link.symlink_to("/dev/null")
     _copy_authorities(target)
     # Files that must differ between hosts, such as keys, are made for each host and not in the image.
-    for file in [*target.glob("etc/ssh/ssh_host_*"), *target.glob("var/cache/apt/archives/*.deb")]:
+    for file in target.glob("etc/ssh/ssh_host_*"):
         file.unlink()
     (target / "etc/machine-id").write_text("")
     (target / "etc/hostname").unlink(missing_ok=True)
     (target / "etc/resolv.conf").unlink(missing_ok=True)
+
+
+def _render_download_hooks() -> list[str]:
+    """Return shell commands that put what the roles install into apt's cache of the image.
+
+    Without this each host of a lab would download the same packages.
+    """
+    install = "apt-get -q -y --no-install-recommends --download-only install"
+    names = " ".join(distributions.list_packages("debian"))
+    return ['rm -f "$1"/var/cache/apt/archives/*.deb', f'chroot "$1" {install} {names}']
 
 
 def _copy_authorities(target: Path) -> None:

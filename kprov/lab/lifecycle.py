@@ -50,7 +50,7 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
             return []
         network.ensure_bridge(lab)
         for host in lab.hosts:
-            disk.create_layer(host)
+            disk.create_layer(lab, host)
             disk.authorize_key(lab, host, images[host.release])
         access.write_known_hosts(lab)
         state.save_record(state.Record(lab, images))
@@ -102,7 +102,7 @@ def reinstall_hosts(name: str, hosts: list[str]) -> list[str]:
         for host in chosen:
             machine.kill_host(host)
             disk.erase_layer(host)
-            disk.create_layer(host)
+            disk.create_layer(lab, host)
             disk.authorize_key(lab, host, record.images[host.release])
         access.write_known_hosts(lab)
         _boot_all(lab, chosen, record.images)

@@ -71,6 +71,11 @@ def test_the_hosts_have_no_route_out(isolated: Isolated) -> None:
         assert isolated.ssh("node1", f"sh -c '{failed}'").strip() == "failed"
 
 
+def test_the_hosts_do_not_see_the_packages_of_the_image(isolated: Isolated) -> None:
+    for host in ("node1", "node2"):
+        assert ".deb" not in isolated.ssh(host, "ls /var/cache/apt/archives")
+
+
 def test_an_export_for_another_distribution_changes_nothing(isolated: Isolated, tmp_path: Path) -> None:
     only = tmp_path / "only.kprov"
     run(KPROV, "bundle", "export", only, "--distribution", "debian13", timeout=600)

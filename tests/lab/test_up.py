@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.lab.conftest import HOSTS, Cluster
+from kprov.lab import lifecycle
+from tests.lab.conftest import HOSTS, LAB, Cluster
 
 
 def test_three_nodes_are_ready_with_their_roles(cluster: Cluster) -> None:
@@ -59,3 +60,13 @@ def test_every_private_key_is_its_owners_alone(cluster: Cluster) -> None:
 def test_no_host_was_given_pip(cluster: Cluster) -> None:
     for host in HOSTS:
         assert cluster.lab.ssh(host, "command -v pip pip3 || echo none").strip() == "none"
+
+
+def test_packages_were_downloaded_once_for_all_hosts(cluster: Cluster) -> None:
+    """The image has them in apt's cache. A host downloads what the mirror has renewed since then."""
+    archives = cluster.lab.ssh("node1", "ls /var/cache/apt/archives").split()
+    count = sum(name.endswith(".deb") for name in archives)
+    assert count > 20
+    for host in HOSTS:
+        layer = lifecycle.find_host(LAB, host)[1].folder / "upper/var/cache/apt/archives"
+        assert len([*layer.glob("*.deb")]) < count / 2, host
