@@ -66,7 +66,7 @@ def _render_keywords() -> str:
         "loop_control": playbook_keywords.LOOP_CONTROL,
     }
     rows = [
-        (place, _render_words(word for word in words if word not in playbook_keywords.UNSUPPORTED_KEYWORDS))
+        (place, _render_words(word for word in words if word not in playbook_keywords.IGNORED_KEYWORDS))
         for place, words in places.items()
     ]
     rows.append(("strategy", _render_words(playbook_keywords.STRATEGIES)))
@@ -74,7 +74,7 @@ def _render_keywords() -> str:
     return (
         _render_table(("place", "supported"), rows)
         + "\n\n"
-        + _render_alternatives(playbook_keywords.UNSUPPORTED_KEYWORDS)
+        + _render_alternatives(playbook_keywords.IGNORED_KEYWORDS, "no effect")
     )
 
 
@@ -158,10 +158,8 @@ def _render_differences() -> str:
     return _render_table(("playbook of the corpus: task", "what differs, and why"), rows)
 
 
-def _render_alternatives(refused: Mapping[str, str]) -> str:
-    return _render_table(
-        ("refused", "instead"), [(f"`{name}`", text) for name, text in sorted(refused.items())]
-    )
+def _render_alternatives(names: Mapping[str, str], title: str = "refused") -> str:
+    return _render_table((title, "instead"), [(f"`{name}`", text) for name, text in sorted(names.items())])
 
 
 def _render_words(words: Iterable[str]) -> str:

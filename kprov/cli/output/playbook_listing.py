@@ -17,14 +17,18 @@ def print_listing(
 ) -> None:
     """Print the listing. With `includes` also read files that plays include by a literal name.
 
-    Only files are read. Raises InputError for errors in them.
+    Only files are read. Mistakes that end a task only when it runs become warnings on standard error.
+    Raises InputError for all other errors in the files.
     """
     from kprov.playbook.loading.play_checks import walk_tasks
     from kprov.playbook.running import task_selection
 
     for playbook in playbooks:
         typer.echo(f"playbook: {playbook}")
-        for number, (play, members) in enumerate(engine.list_plays(playbook, includes=includes), 1):
+        plays = engine.list_plays(playbook, includes=includes)
+        for text in dict.fromkeys(text for play, _ in plays for text in play.warnings):
+            typer.echo(f"warning: {text}", err=True)
+        for number, (play, members) in enumerate(plays, 1):
             all_tasks = [task for section in play.sections for task in walk_tasks(section)]
             selected = [task for task in all_tasks if task_selection.matches_tags(task.tags, engine.options)]
             tag_names = sorted({tag for task in all_tasks for tag in task.tags})

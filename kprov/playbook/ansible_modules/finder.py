@@ -111,18 +111,14 @@ def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | N
 def _make_module(
     name: str, path: Path, search: ModuleSearch, collection: Path | None = None
 ) -> AnsibleModule:
-    """Return a module. Raises InputError if it has an action plugin, which is not supported."""
+    """Return a module, with the action plugin that a collection, play or role has for it."""
     short = path.name.removesuffix(".py")
     actions = [collection / "plugins" / "action"] if collection else []
     if collection is None and ansible_core.find_module_file(short) != path:
         actions = [folder / "action_plugins" for folder in search.folders]
-    for folder in actions:
-        if (folder / f"{short}.py").is_file():
-            raise InputError(
-                f"the module {name} has a part that runs on the operator's machine "
-                f"({folder / short}.py); such action plugins are not supported"
-            )
-    return AnsibleModule(name, path, search.folders, search.collections)
+    files = (folder / f"{short}.py" for folder in actions)
+    action = next((file for file in files if file.is_file()), None)
+    return AnsibleModule(name, path, search.folders, search.collections, action)
 
 
 def explain_missing_module(word: str, search: ModuleSearch) -> str:

@@ -73,7 +73,15 @@ def _build_payload(ansible_module: AnsibleModule) -> ModulePayload:
 
 
 def check_runnable(module: AnsibleModule, kind: str | None = None) -> None:
-    """Raise InputError for a module that is for Windows, or needs ansible-core that is not installed."""
+    """Raise InputError for a module that cannot run on a host.
+
+    It has an action plugin, is for Windows, or needs ansible-core, which is not installed.
+    """
+    if module.action is not None:
+        raise InputError(
+            f"the module {module.name} has a part that runs on the operator's machine "
+            f"({module.action}); such action plugins are not supported"
+        )
     kind = kind or detect_kind(module.path.read_bytes())
     if kind == "powershell":
         raise InputError(f"the module {module.name} is for Windows ({module.path}); hosts are Linux")

@@ -22,7 +22,8 @@ def find_route(kind: str, name: str, folder: Path | None) -> Route:
     `kind` is "modules", "action", "filter", "test" or "lookup"; `folder` is the collection's, None for
     ansible.builtin.
     """
-    routing = _read_builtin_routing() if folder is None else _read_collection_routing(folder)
+    runtime = _read_builtin_runtime() if folder is None else _read_collection_runtime(folder)
+    routing = _take_mapping(runtime, "plugin_routing")
     kinds = routing.get(kind)
     route = kinds.get(name) if isinstance(kinds, dict) else None
     return route if isinstance(route, dict) else {}
@@ -34,9 +35,15 @@ def split_redirect(route: Route) -> tuple[str, str] | None:
     return None if len(parts) < 3 else (f"{parts[0]}.{parts[1]}", parts[2])
 
 
+def find_action_group(name: str, folder: Path) -> list[Any]:
+    """Return the entries of an action group of a collection; empty if it has none of this name."""
+    entries = _take_mapping(_read_collection_runtime(folder), "action_groups").get(name)
+    return entries if isinstance(entries, list) else []
+
+
 @functools.cache
-def _read_builtin_routing() -> dict[str, Any]:
-    """Return the routing of ansible-core; empty where it is not installed."""
+def _read_builtin_runtime() -> dict[str, Any]:
+    """Return the runtime file of ansible-core; empty where it is not installed."""
     spec = importlib.util.find_spec("ansible")
     folders = list(spec.submodule_search_locations or []) if spec is not None else []
     files = (Path(folder) / "config" / "ansible_builtin_runtime.yml" for folder in folders)
@@ -45,15 +52,19 @@ def _read_builtin_routing() -> dict[str, Any]:
         return {}
     # The file is ansible-core's own and long: kprov's loader, which keeps lines, would take seconds.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return _take_routing(yaml.load(file.read_bytes(), loader))  # noqa: S506  both loaders are safe ones
+    return _take_document(yaml.load(file.read_bytes(), loader))  # noqa: S506  both loaders are safe ones
 
 
 @functools.cache
-def _read_collection_routing(folder: Path) -> dict[str, Any]:
+def _read_collection_runtime(folder: Path) -> dict[str, Any]:
     file = folder / "meta" / "runtime.yml"
-    return _take_routing(yaml_file.load_yaml(file)) if file.is_file() else {}
+    return _take_document(yaml_file.load_yaml(file)) if file.is_file() else {}
 
 
-def _take_routing(document: Any) -> dict[str, Any]:
-    routing = document.get("plugin_routing") if isinstance(document, dict) else None
-    return routing if isinstance(routing, dict) else {}
+def _take_document(document: Any) -> dict[str, Any]:
+    return document if isinstance(document, dict) else {}
+
+
+def _take_mapping(document: dict[str, Any], key: str) -> dict[str, Any]:
+    mapping = document.get(key)
+    return mapping if isinstance(mapping, dict) else {}

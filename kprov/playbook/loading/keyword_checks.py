@@ -8,7 +8,7 @@ from typing import Any
 from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
-from kprov.playbook.ansible_modules import finder, payloads
+from kprov.playbook.ansible_modules import finder
 from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.loading import module_names, play_checks, playbook_keywords
 from kprov.playbook.model.ansible_module import AnsibleModule
@@ -20,13 +20,13 @@ def to_list(value: Any) -> list[Any]:
 
 
 def check_prompts(entry: Any, file: Path) -> None:
-    """Raise InputError for options of vars_prompt that are not supported."""
+    """Raise InputError for unknown options of vars_prompt."""
     for prompt in to_list(entry.get("vars_prompt")):
         for word in prompt if isinstance(prompt, dict) else ():
             if word not in playbook_keywords.PROMPT_OPTIONS:
-                instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
                 raise InputError(
-                    f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
+                    f"{word!r} is not an option of vars_prompt"
+                    + suggestions.hint(str(word), playbook_keywords.PROMPT_OPTIONS),
                     file=file,
                     line=yaml_file.line_of(prompt, word),
                     field="vars_prompt",
@@ -114,11 +114,9 @@ def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None
 
 
 def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) -> bool:
-    """Whether a word names a runnable module of a library, a collection or ansible-core."""
+    """Whether a word names a module of a library, a collection or ansible-core."""
     try:
         module = finder.find_module(word, search)
-        if module is not None:
-            payloads.check_runnable(module)
     except InputError as error:
         line = yaml_file.line_of(entry, word)
         raise InputError(error.reason, file=file, line=line) from None
@@ -159,15 +157,28 @@ def check_keywords(entry: Any, words: set[str], what: str, file: Path) -> None:
 
 
 def check_values(entry: Any, what: str, file: Path) -> None:
-    """Raise InputError for values of a wrong type, and for Ansible's keywords that are not supported."""
+    """Raise InputError for values of a wrong type."""
     play_checks.check_keyword_types(entry, what, file)
-    play_checks.check_module_defaults(entry, file)
-    for key in entry:
-        if key in playbook_keywords.UNSUPPORTED_KEYWORDS and not (
-            key == "debugger" and entry[key] == "never"
-        ):
-            raise InputError(
-                f"the keyword {key!r} is not supported; {playbook_keywords.UNSUPPORTED_KEYWORDS[key]}",
+    debugger = entry.get("debugger", "never")
+    if debugger not in playbook_keywords.DEBUGGERS:
+        raise InputError(
+            f"must be one of {', '.join(playbook_keywords.DEBUGGERS)}, not {debugger!r}",
+            file=file,
+            line=yaml_file.line_of(entry, "debugger"),
+            field="debugger",
+        )
+
+
+def list_ignored_keywords(entry: Any, file: Path) -> list[str]:
+    """Return a warning for each keyword that has no effect; `debugger: never` asks for none."""
+    return [
+        str(
+            InputError(
+                f"the keyword {key!r} has no effect; {playbook_keywords.IGNORED_KEYWORDS[key]}",
                 file=file,
                 line=yaml_file.line_of(entry, key),
             )
+        )
+        for key in entry
+        if key in playbook_keywords.IGNORED_KEYWORDS and entry[key] != "never"
+    ]

@@ -138,16 +138,3 @@ def _is_variable_name(name: str) -> bool:
 
 def _add_article(what: str) -> str:
     return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
-
-
-def check_module_defaults(entry: Any, file: Path) -> None:
-    """Raise InputError for action groups: Ansible's groups only have modules that kprov lacks."""
-    defaults = entry.get("module_defaults")
-    for entry_defaults in defaults if isinstance(defaults, list) else [defaults]:
-        names = list(entry_defaults) if isinstance(entry_defaults, dict) else []
-        for group in (name for name in names if str(name).startswith("group/")):
-            raise InputError(
-                f"module_defaults: {group!r} is an action group, which is not supported; name the modules",
-                file=file,
-                line=yaml_file.line_of(entry_defaults, group),
-            )

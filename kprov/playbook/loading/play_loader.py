@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
+from kprov.playbook.ansible_modules import payloads
 from kprov.playbook.ansible_modules.search import make_module_search
 from kprov.playbook.loading import (
     arguments,
@@ -21,7 +23,8 @@ from kprov.playbook.loading import (
     template_checks,
     templated_action,
 )
-from kprov.playbook.loading.problems import Problems
+from kprov.playbook.loading.problems import Problems, defer_problem
+from kprov.playbook.model.ansible_module import AnsibleModule
 from kprov.playbook.model.plays import Block, Node, Play, Role, Task
 from kprov.playbook.model.search_paths import SearchPaths
 from kprov.playbook.templating import plugin_files
@@ -77,11 +80,11 @@ class PlayLoader:
         if not isinstance(entry["hosts"], (str, list)):
             text = f"must be text or a list, not {entry['hosts']!s}; quote it"
             raise InputError(text, file=self.path, line=yaml_file.line_of(entry, "hosts"), field="hosts")
-        self._check_choice(entry, "strategy", playbook_keywords.STRATEGIES)
+        strategy, warnings = self._choose_strategy(entry)
         self._check_choice(entry, "order", playbook_keywords.ORDERS)
         keyword_checks.check_prompts(entry, self.path)
         play = Play(
-            dict(entry),
+            {**entry, **strategy},
             file=str(self.path),
             line=line,
             name=str(entry.get("name") or _format_hosts(entry["hosts"])),
@@ -91,6 +94,7 @@ class PlayLoader:
             directory=self.directory,
             paths=self.paths,
             extra_vars=self.extra_vars,
+            warnings=[*keyword_checks.list_ignored_keywords(entry, self.path), *warnings],
         )
         of_roles: list[Task | Block] = []
         for index, item in enumerate(keyword_checks.to_list(entry.get("roles"))):
@@ -112,8 +116,18 @@ class PlayLoader:
         play.handlers += [*handlers, *self._of_imports]
         if len(self.problems.found) == before:
             # Only check without other problems: a broken file may hold the missing handler.
-            play_checks.check_notifications(play)
+            defer_problem(functools.partial(play_checks.check_notifications, play), play.warnings)
         return play
+
+    def _choose_strategy(self, entry: Any) -> tuple[dict[str, str], list[str]]:
+        """Return the keyword `strategy` if another one takes its place, and a warning. Raises InputError."""
+        name = str(entry.get("strategy") or "").removeprefix("ansible.builtin.")
+        similar = playbook_keywords.SIMILAR_STRATEGIES.get(name)
+        if similar is None:
+            self._check_choice(entry, "strategy", playbook_keywords.STRATEGIES)
+            return {}, []
+        place = f"{self.path}:{entry.lines['strategy']}: strategy"
+        return {"strategy": similar}, [f"{place}: {name!r} is not supported; {similar!r} takes its place"]
 
     def _check_choice(self, entry: Any, keyword: str, choices: tuple[str, ...]) -> None:
         value = str(entry.get(keyword) or choices[0]).removeprefix("ansible.builtin.")
@@ -134,6 +148,7 @@ class PlayLoader:
         if not isinstance(name, str):
             raise InputError(f"{item!r} is not a role", file=place[0], line=place[1], field="roles")
         keyword_checks.check_values(entry, "role", Path(place[0]))
+        play.warnings += keyword_checks.list_ignored_keywords(entry, Path(place[0]))
         keywords: dict[str, Any] = {
             key: v
             for key, v in entry.items()
@@ -296,22 +311,12 @@ class PlayLoader:
     def load_handlers(
         self, entries: Any, parent: Node, role: Role | None, *, file: Path | None = None
     ) -> list[Task]:
-        """Load handlers in order, with those of imported files."""
-        handlers: list[Task] = []
-        for node in self.load_tasks(entries, parent, role, file=file, handlers=True):
-            inner = [node] if isinstance(node, Task) else node.tasks
-            nested = next((child for child in inner if isinstance(child, Block)), None)
-            if isinstance(node, Block) and (node.rescue or node.always):
-                nested = node
-            if nested is not None:
-                raise InputError(
-                    "a block of handlers has neither rescue nor always nor blocks in it: "
-                    "Ansible runs its tasks one by one",
-                    file=nested.file,
-                    line=nested.line,
-                )
-            handlers += [child for child in inner if isinstance(child, Task)]
-        return handlers
+        """Load handlers in order, with those of imported files and of blocks.
+
+        As in Ansible, each task of a block is a handler of its own, so rescue and always never run.
+        """
+        nodes = self.load_tasks(entries, parent, role, file=file, handlers=True)
+        return list(_flatten_handlers(nodes, find_play(parent).warnings))
 
     def load_tasks(
         self,
@@ -347,6 +352,7 @@ class PlayLoader:
         keyword_checks.check_values(entry, "block", file)
         with self.problems.collect():
             keyword_checks.check_keywords(entry, playbook_keywords.BLOCK, "block", file)
+        find_play(parent).warnings += keyword_checks.list_ignored_keywords(entry, file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
@@ -367,6 +373,9 @@ class PlayLoader:
             entry, allowed, file, search, templates=entry is not written_entry
         )
         module = module_names.short_name(word)
+        warnings = find_play(parent).warnings
+        warnings += keyword_checks.list_ignored_keywords(entry, file)
+        problem = ""
         ansible_module = None if "{{" in word else keyword_checks.find_ansible_module(word, search)
         if "{{" in word:
             args = templated_action.store_arguments(entry[word], entry.get("args"))
@@ -374,11 +383,18 @@ class PlayLoader:
             args = arguments.parse_arguments(
                 module, entry[word], entry.get("args"), file, entry.lines.get(word)
             )
-            if ansible_module is None:
-                arguments.check_arguments(word, module, args, file, entry.lines.get(word), entry)
+            check = functools.partial(
+                arguments.check_arguments, word, module, args, file, entry.lines.get(word), entry
+            )
+            if ansible_module is not None:
+                check = functools.partial(_check_runnable, ansible_module, file, entry.lines.get(word))
+            if module in module_names.INCLUDES:
+                check()
+            else:
+                problem = defer_problem(check, warnings)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
         keyword_checks.check_loop_control(entry, file)
-        template_checks.check_templates(entry, file)
+        defer_problem(functools.partial(template_checks.check_templates, entry, file), warnings)
         task = Task(
             keywords,
             parent,
@@ -391,10 +407,13 @@ class PlayLoader:
             [str(topic) for topic in keyword_checks.to_list(entry.get("listen"))],
             action=word,
             ansible_module=ansible_module,
+            problem=problem,
         )
         if module == "meta":
             play_checks.check_meta(task)
-        play_checks.check_timeout(task)
+        task.problem = task.problem or defer_problem(
+            functools.partial(play_checks.check_timeout, task), warnings
+        )
         if module in ("import_tasks", "import_role"):
             return self._load_static_import(task, parent, handlers=handler)
         return [task]
@@ -434,6 +453,13 @@ class PlayLoader:
         return tasks
 
 
+def _check_runnable(module: AnsibleModule, file: Path, line: int | None) -> None:
+    try:
+        payloads.check_runnable(module)
+    except InputError as error:
+        raise InputError(error.reason, file=file, line=line) from None
+
+
 def find_play(node: Node) -> Play:
     """Return the play of a node."""
     return next(ancestor for ancestor in node.chain() if isinstance(ancestor, Play))
@@ -448,6 +474,19 @@ def parent_role_variables(task: Task) -> dict[str, Any]:
         "ansible_parent_role_names": [task.role.name, *outer.get("ansible_parent_role_names", [])],
         "ansible_parent_role_paths": [str(task.role.path), *outer.get("ansible_parent_role_paths", [])],
     }
+
+
+def _flatten_handlers(nodes: list[Task | Block], warnings: list[str]) -> Iterator[Task]:
+    for node in nodes:
+        if isinstance(node, Task):
+            yield node
+            continue
+        if node.rescue or node.always:
+            warnings.append(
+                f"{node.place}: rescue and always of a block of handlers have no effect; "
+                "its tasks are handlers of their own"
+            )
+        yield from _flatten_handlers(node.tasks, warnings)
 
 
 def find_task_file(task: Task, name: str) -> Path:

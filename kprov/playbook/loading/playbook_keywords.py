@@ -79,10 +79,30 @@ LOOP_CONTROL = {
     "extended_allitems",
     "break_when",
 }
-PROMPT_OPTIONS = {"name", "prompt", "default", "private", "confirm"}
-#: Keywords of Ansible that are not supported, with the alternative.
-UNSUPPORTED_KEYWORDS = {
+PROMPT_OPTIONS = {
+    "name",
+    "prompt",
+    "default",
+    "private",
+    "confirm",
+    "encrypt",
+    "salt",
+    "salt_size",
+    "unsafe",
+}
+#: Keywords of Ansible that have no effect, with the alternative.
+IGNORED_KEYWORDS = {
     "debugger": "use --step, --check, --diff and debug tasks",
 }
+#: Values of the keyword `debugger`.
+DEBUGGERS = ("always", "never", "on_failed", "on_unreachable", "on_skipped")
 STRATEGIES = ("linear", "free", "host_pinned")
+#: Strategies of Ansible that run tasks in the order of another one, by the name of that one.
+SIMILAR_STRATEGIES = {
+    "debug": "linear",
+    "mitogen": "linear",
+    "mitogen_linear": "linear",
+    "mitogen_free": "free",
+    "mitogen_host_pinned": "host_pinned",
+}
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")

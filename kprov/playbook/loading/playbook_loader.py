@@ -74,6 +74,9 @@ def make_single_task_play(
     problems = Problems()
     play = PlayLoader(Path.cwd() / "-m", paths or SearchPaths(), problems).load_play(document[0], None)
     problems.report(Path("-m"))
+    if play.warnings:
+        # There is nothing else to run.
+        raise InputError(play.warnings[0])
     return play
 
 

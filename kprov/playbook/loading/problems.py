@@ -1,8 +1,8 @@
-"""Collect the mistakes of files, to report all of them at once."""
+"""Collect the mistakes of files, to report all of them at once, or defer one to the run of its task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,3 +31,16 @@ class Problems:
         if unique:
             lines = "\n".join(f"  {problem}" for problem in unique)
             raise InputError(f"{len(unique)} problems in {path}\n{lines}")
+
+
+def defer_problem(check: Callable[[], None], warnings: list[str]) -> str:
+    """Run a check of a task that Ansible makes only when the task runs.
+
+    Return the reason of its InputError, which goes to `warnings` with its file and line, or "".
+    """
+    try:
+        check()
+    except InputError as error:
+        warnings.append(str(error))
+        return error.reason
+    return ""

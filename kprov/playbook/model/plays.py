@@ -119,6 +119,8 @@ class Task(Node):
     action: str = ""
     #: The file of a module that is written for Ansible; None for a module of kprov.
     ansible_module: AnsibleModule | None = None
+    #: What is wrong with the module or its arguments. The task fails with it when it runs on a host.
+    problem: str = ""
     #: The fingerprint of the journal, computed once.
     digest: str = ""
 
@@ -161,3 +163,5 @@ class Play(Node):
     paths: SearchPaths = field(default_factory=SearchPaths)
     #: The variables of -e, for names that are rendered when files are read.
     extra_vars: dict[str, Any] = field(default_factory=dict)
+    #: Mistakes that only matter when the task with them runs, and keywords without effect.
+    warnings: list[str] = field(default_factory=list)

@@ -9,6 +9,8 @@ from kprov.errors import InputError
 from kprov.inventory.trust import mark_untrusted
 from kprov.playbook.actions import ansible_module, run_actions
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
+from kprov.playbook.ansible_modules import action_groups
+from kprov.playbook.ansible_modules.search import make_module_search
 from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import module_names, play_checks, templated_action
 from kprov.playbook.model.plays import Task
@@ -31,6 +33,16 @@ _LONGEST = 100_000_000
 def is_run_action(task: Task) -> bool:
     """Whether a task only affects the run itself, not a host."""
     return task.ansible_module is None and task.module in run_actions.ACTIONS
+
+
+def _is_default_of(name: str, task: Task) -> bool:
+    """Whether a key of module_defaults, a module or an action group, is about the module of a task."""
+    if not name.startswith("group/"):
+        return module_names.short_name(name) == task.module
+    if task.ansible_module is None:
+        return False
+    members = action_groups.list_members(name.removeprefix("group/"), make_module_search(task))
+    return task.ansible_module.name in members
 
 
 #: Arguments with paths, commands and names, of which none can have a NUL character.
@@ -57,6 +69,8 @@ class CallBuilder:
         """Render the arguments and modes of a task for one host and item."""
         templar = self.variables.templar
         task = templated_action.resolve_action(task, scope)
+        if task.problem:
+            raise InputError(task.problem)
         if task.get("delegate_to") is not None:
             target = self.sender.find_target(task, host, scope)
             if target != host:
@@ -174,14 +188,7 @@ class CallBuilder:
         for entry in task.collect_keyword("module_defaults"):
             rendered = scope.templar.render(entry, scope, "module_defaults") or {}
             for name, args in rendered.items():
-                if str(name).startswith("group/"):
-                    raise InputError(
-                        f"module_defaults: {name!r} is an action group, which is not supported; "
-                        "name the modules",
-                        file=task.file,
-                        line=task.line,
-                    )
-                if module_names.short_name(str(name)) == task.module:
+                if _is_default_of(str(name), task):
                     defaults.update(args or {})
         return defaults
 

@@ -248,6 +248,8 @@ class Engine:
                 journal.copy_unfinished(earlier)
             state.mark_unreachable(self.unreachable_hosts)
             self.callbacks.run_started([str(path) for path in playbooks])
+            for text in dict.fromkeys(text for play in plays for text in play.warnings):
+                self.callbacks.warning(text)
             for path, plays in loaded:
                 self._run_playbook(state, path, plays)
             for text in task_selection.find_unknown_tags(self.options, known_tags | state.tags):

@@ -7,12 +7,15 @@ from typing import Any
 
 from kprov.errors import InputError, UnreachableError
 from kprov.inventory import host_patterns, yaml_file
+from kprov.inventory.trust import mark_untrusted
 from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.running.batch import Batch
 from kprov.playbook.running.run_state import RunState
+from kprov.playbook.templating.filters import hashes
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import TemplatingError
+from kprov.playbook.templating.values import FilterError
 from kprov.playbook.variables.precedence import Variables, gathers_facts
 from kprov.transport.agent_modules import parse_boolean
 
@@ -106,7 +109,7 @@ class PlaybookRun:
             typed = ask(f"{question}: ", echo=echo)
             if parse_boolean(entry.get("confirm")) and typed != ask(f"confirm {question}: ", echo=echo):
                 raise InputError(f"{name}: the two answers differ", field="vars_prompt")
-            play.variables[name] = typed or default or ""
+            play.variables[name] = _convert_answer(typed or default or "", entry, play)
 
     def _make_fact_gatherer(self, play: Play) -> Any:
         options = {
@@ -133,6 +136,19 @@ class PlaybookRun:
             return facts
 
         return gather
+
+
+def _convert_answer(answer: Any, entry: dict[str, Any], play: Play) -> Any:
+    """Return the value of a prompt: hashed with `encrypt`, no template with `unsafe`. Raises InputError."""
+    scheme = entry.get("encrypt")
+    if scheme:
+        size = entry.get("salt_size")
+        try:
+            number = None if size is None else int(size)
+            answer = hashes.password_hash(str(answer), str(scheme), entry.get("salt"), number)
+        except (FilterError, TypeError, ValueError) as error:
+            raise InputError(str(error), file=play.file, line=play.line, field="vars_prompt") from None
+    return mark_untrusted(answer) if parse_boolean(entry.get("unsafe")) else answer
 
 
 def order_hosts(hosts: list[str], order: str) -> list[str]:

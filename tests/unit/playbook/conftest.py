@@ -21,6 +21,10 @@ class Recorder(SilentCallbacks):
         self.shown = ""
         self.retries: list[tuple[str, int]] = []
         self.answers: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str

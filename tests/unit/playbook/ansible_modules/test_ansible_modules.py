@@ -240,18 +240,14 @@ def test_what_cannot_be_run_is_refused_at_load_with_its_place(bench: Any) -> Non
     )
     said = refused(
         bench,
-        "- own.things.keep: {path: x}\n- own.things.gone:\n- own.things.moved: {path: x}\n- win_thing:\n"
-        "- own.things.kept:\n- no.such.thing:\n- async_wrapper:\n- tempfiles:",
+        "- own.things.gone:\n- own.things.kept:\n- no.such.thing:\n- async_wrapper:\n- tempfiles:",
     )
     lines = [line.split("play.yml:")[1] for line in said.splitlines()[1:]]
-    assert [line.split(":")[0] for line in lines] == ["4", "5", "6", "7", "8", "9", "10", "11"]
+    assert [line.split(":")[0] for line in lines] == ["4", "5", "6", "7", "8"]
     for line, words in zip(
         lines,
         (
-            "own.things.keep has a part that runs on the operator's machine",
             "own.things.gone is gone: Use keep.",
-            "own.things.keep has a part",
-            "win_thing is for Windows",
             "'own.things.kept' was not found; did you mean own.things.keep?",
             "the collection no.such is not installed: ansible-galaxy collection install no.such",
             "use the keywords async and poll",
@@ -262,6 +258,29 @@ def test_what_cannot_be_run_is_refused_at_load_with_its_place(bench: Any) -> Non
         assert words in line
 
 
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("win_thing:", "win_thing is for Windows"),
+        ("own.things.keep: {path: x}", "own.things.keep has a part that runs on the operator's machine"),
+        ("own.things.moved: {path: x}", "own.things.keep has a part that runs on the operator's machine"),
+        ("action: '{{ own_word }} path=x'", "own.things.keep has a part that runs on the operator's machine"),
+    ],
+)
+def test_a_module_that_cannot_run_is_warned_of_and_fails_its_task(bench: Any, task: str, words: str) -> None:
+    top = collection(bench)
+    bench.write("library/win_thing", "#!powershell\n#Requires -Module Ansible.ModuleUtils.Legacy\n")
+    (top / "plugins/action").mkdir()
+    (top / "plugins/action/keep.py").write_text("")
+    (top / "meta").mkdir()
+    (top / "meta/runtime.yml").write_text("plugin_routing: {modules: {moved: {redirect: own.things.keep}}}\n")
+    result = bench.play(tasks(f"- {task}"), extra_vars={"own_word": "own.things.keep"})
+    assert words in result.errors[0]["message"]
+    if "own_word" not in task:
+        assert "play.yml:4: the module " in bench.recorder.warnings[0]
+        assert words in bench.recorder.warnings[0]
+
+
 def test_without_ansible_core_the_error_says_what_to_install(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,12 +289,12 @@ def test_without_ansible_core_the_error_says_what_to_install(
     collection(bench)
     bench.write("library/say.py", WANT_JSON)
     assert bench.play(tasks("- say: {word: x}")).ok
-    said = refused(
-        bench, "- own.things.keep: {path: x}\n- git: {repo: x}\n- no.such.thing:\n- apt_key: {url: x}"
-    )
-    assert said.count("pip install 'ansible-core>=2.19'") == 4
+    said = refused(bench, "- git: {repo: x}\n- no.such.thing:\n- apt_key: {url: x}")
+    assert said.count("pip install 'ansible-core>=2.19'") == 3
     assert "'apt_key' is not supported; use deb822_repository" in said
-    assert "the module own.things.keep (" in said
+    result = bench.play(tasks("- own.things.keep: {path: x}"))
+    assert "the module own.things.keep (" in result.errors[0]["message"]
+    assert "pip install 'ansible-core>=2.19'" in result.errors[0]["message"]
     assert "'git' is not supported; use get_url or unarchive" in said
 
 

@@ -19,12 +19,8 @@ def play(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- file:\n    path: /x\n    stat: directory", ["play.yml:6", "'stat'", "did you mean 'state'"]),
-        ("- file: {path: /x, state: folder}", ["play.yml:4", "value of state must be one of", "folder"]),
-        ("- file: {state: directory}", ["play.yml:4", "file needs path"]),
         ("- meta: end_all", ["play.yml:4", "end_play"]),
-        ("- debug: {msg: x, var: y}", ["play.yml:4", "use only one of msg, var"]),
-        ("- debug:\n  notify: nobody", ["play.yml:4", "the handler 'nobody' does not exist"]),
+        ("- include_role: {nmae: x}", ["play.yml:4", "include_role takes no argument 'nmae'"]),
         (
             "- import_tasks: '{{ x }}.yml'",
             ["play.yml:4", "needs variables that are known when files are read"],
@@ -32,22 +28,8 @@ def play(text: str) -> str:
         ("- import_tasks: none.yml", ["play.yml:4", "none.yml was not found"]),
         ("- debug:\n  loop_control: {lable: x}", ["'lable' is not an option of loop_control"]),
         ("- synchronize: {src: x}", ["play.yml:4", "use copy or unarchive"]),
-        ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
-        (
-            "- debug:\n  module_defaults: {group/aws: {x: 1}}",
-            ["play.yml:5", "'group/aws' is an action group"],
-        ),
-        (
-            "- block: [{debug: }]\n  module_defaults:\n    - {copy: {mode: 1}}\n    - {group/k8s: }",
-            ["play.yml:7", "'group/k8s' is an action group"],
-        ),
+        ("- debug:\n  debugger: sometimes", ["play.yml:5", "debugger", "on_failed"]),
         ("- command: 'echo \"x'", ["play.yml:4", "quotes or braces are not closed"]),
-        ("- debug: {msg: '{{ n | nosuch }}'}", ["play.yml:4", "there is no filter 'nosuch'"]),
-        ("- debug:\n  when: n is nosuch", ["play.yml:5", "there is no test 'nosuch'"]),
-        (
-            "- debug: {msg: '{{ lookup(\"nosuch\", 1) }}'}",
-            ["play.yml:4", "the lookup 'nosuch' is not supported"],
-        ),
     ],
 )
 def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, words: list[str]) -> None:
@@ -56,6 +38,80 @@ def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, wo
     for word in words:
         assert word in str(caught.value)
     assert bench.recorder.seen == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- file:\n    path: /x\n    stat: directory", ["play.yml:6", "'stat'", "did you mean 'state'"]),
+        ("- file: {path: /x, state: folder}", ["play.yml:4", "file: value of state must be", "folder"]),
+        ("- file: {state: directory}", ["play.yml:4", "file needs path"]),
+        ("- debug: {msg: x, var: y}", ["play.yml:4", "debug: use only one of msg, var"]),
+        ("- apt: {name: x, pkgs: y}", ["play.yml:4", "apt takes no argument 'pkgs'"]),
+        ("- pause: {seconds: 1}\n  timeout: 3", ["play.yml:4", "timeout has no effect on pause"]),
+    ],
+)
+def test_a_wrong_argument_is_warned_of_and_fails_its_task(bench: Any, text: str, words: list[str]) -> None:
+    result = bench.play(play(f"- {{name: Before, debug: }}\n{text}").replace("play.yml:4", "play.yml:5"))
+    assert not result.ok
+    warned, failed = bench.recorder.warnings[0], result.errors[0]["message"]
+    place, *others = words
+    assert place.replace(":4", ":5").replace(":6", ":7") in warned
+    for word in others:
+        assert word in warned
+        assert word in failed
+    assert bench.outcomes()["Before"] == "ok"
+
+
+def test_a_wrong_argument_of_a_task_that_is_skipped_does_no_harm(bench: Any) -> None:
+    text = "- name: Old\n  command: 'true'\n  args: {warn: false}\n  when: false"
+    assert bench.play(play(text)).ok
+    assert bench.outcomes() == {"Old": "skipped"}
+    assert "command takes no argument 'warn'" in bench.recorder.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- debug: {msg: '{{ n | nosuch }}'}", ["play.yml:4", "there is no filter 'nosuch'"]),
+        ("- debug:\n  when: n is nosuch", ["play.yml:5", "there is no test 'nosuch'"]),
+        (
+            "- debug: {msg: '{{ lookup(\"nosuch\", 1) }}'}",
+            ["play.yml:4", "the lookup 'nosuch' is not supported"],
+        ),
+    ],
+)
+def test_an_unknown_plugin_is_warned_of_and_fails_its_task(bench: Any, text: str, words: list[str]) -> None:
+    result = bench.play(play(text))
+    assert not result.ok
+    assert "nosuch" in result.errors[0]["message"]
+    for word in words:
+        assert word in bench.recorder.warnings[0]
+
+
+def test_an_unknown_handler_is_warned_of_and_fails_the_task_that_notifies_it(bench: Any) -> None:
+    text = play("- debug:\n  notify: nobody")
+    assert bench.play(text).ok
+    assert "play.yml:4: notify: the handler 'nobody' does not exist" in bench.recorder.warnings[0]
+    with pytest.raises(InputError, match="'nobody' was not found"):
+        bench.play(text.replace("debug:", "command: 'true'"))
+
+
+@pytest.mark.parametrize("place", ["play", "task", "block"])
+def test_the_debugger_has_no_effect_and_is_warned_of(bench: Any, place: str) -> None:
+    text = {
+        "play": "- hosts: a\n  debugger: on_failed\n  gather_facts: false\n  tasks: [{debug: }]\n",
+        "task": play("- debug:\n  debugger: on_failed"),
+        "block": play("- debugger: on_failed\n  block: [{debug: }]"),
+    }[place]
+    assert bench.play(text).ok
+    line = {"play": 2, "task": 5, "block": 4}[place]
+    assert [text.split("play.yml")[1] for text in bench.recorder.warnings] == [
+        f":{line}: the keyword 'debugger' has no effect; use --step, --check, --diff and debug tasks"
+    ]
+    bench.recorder.warnings.clear()
+    assert bench.play(text.replace("on_failed", "never")).ok
+    assert bench.recorder.warnings == []
 
 
 @pytest.mark.parametrize(
@@ -169,16 +225,21 @@ def test_variables_that_are_asked_for(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- debug:\n\n- file: {path: /x, stat: directory}\n", "late.yml:3: file takes no argument 'stat'"),
-        ("- debug: {msg: [}\n", "late.yml:1: YAML"),
-        ("- block:\n    - debug: {msg: '{{ n | nosuch }}'}\n", "late.yml:2: there is no filter 'nosuch'"),
+        (
+            "- debug:\n\n- file: {path: /x, stat: directory}\n",
+            ["late.yml:3", "file takes no argument 'stat'"],
+        ),
+        ("- debug: {msg: [}\n", ["late.yml:1: YAML"]),
+        ("- block:\n    - debug: {msg: '{{ n | nosuch }}'}\n", ["late.yml:2", "nosuch"]),
     ],
 )
-def test_a_mistake_in_a_file_that_is_included_late_names_that_file(bench: Any, text: str, words: str) -> None:
+def test_a_mistake_in_a_file_that_is_included_late_names_that_file(
+    bench: Any, text: str, words: list[str]
+) -> None:
     bench.write("late.yml", text)
     result = bench.play(play("- include_tasks: '{{ name }}.yml'\n  vars: {name: late}"))
     assert result.errors
-    assert all(words in error["message"] for error in result.errors)
+    assert all(word in error["message"] for word in words for error in result.errors)
 
 
 @pytest.mark.parametrize("module", ["command", "shell"])

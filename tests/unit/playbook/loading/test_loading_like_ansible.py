@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from kprov.errors import InputError
 from kprov.playbook.ansible_modules.search import find_own_collection
 from kprov.playbook.model.search_paths import SearchPaths
 
@@ -33,15 +32,19 @@ def test_a_block_of_handlers_is_its_tasks_with_its_keywords(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("more", ["rescue: [{debug: }]", "always: [{debug: }]"])
-def test_a_block_of_handlers_with_a_part_that_never_runs_is_refused(bench: Any, more: str) -> None:
-    with pytest.raises(InputError, match="a block of handlers has neither rescue nor always") as error:
-        bench.play(HANDLERS.replace("      when: n == 1", f"      {more}"))
-    assert "play.yml:7" in str(error.value)
+def test_a_part_of_a_block_of_handlers_that_never_runs_is_warned_of(bench: Any, more: str) -> None:
+    bench.play(HANDLERS.replace("      when: n == 1", f"      {more}"))
+    assert bench.outcomes() == {"Change": "changed", "First": "ok", "Second": "skipped", "Third": "ok"}
+    assert "play.yml:7: rescue and always of a block of handlers have no effect" in bench.recorder.warnings[0]
 
 
-def test_a_nested_block_of_handlers_is_refused(bench: Any) -> None:
-    with pytest.raises(InputError, match="a block of handlers has"):
-        bench.play(HANDLERS.replace("- {name: Fourth, debug: }", "- block: [{debug: }]"))
+def test_handlers_of_nested_blocks_run_in_their_order(bench: Any) -> None:
+    bench.play(
+        HANDLERS.replace(
+            "{name: First, debug: , listen: topic}", "block: [{name: First, debug: , listen: topic}]"
+        )
+    )
+    assert bench.outcomes() == {"Change": "changed", "First": "ok", "Second": "skipped", "Third": "ok"}
 
 
 @pytest.mark.parametrize("module", ["import_tasks", "include_tasks"])

@@ -171,7 +171,6 @@ def test_an_undefined_variable_names_expression_and_place(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- debug:\n  debugger: always", ["play.yml:5", "debugger", "--step"]),
         ("- no_such_module: {}", ["play.yml:4", "no_such_module"]),
         ("- ansible.builtin.templat: {}", ["did you mean 'template'"]),
         ("- debug:\n  whne: x", ["play.yml:5", "did you mean 'when'"]),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from kprov.errors import InputError
+
 
 def play(tasks: str, **keywords: Any) -> str:
     head = "- hosts: all\n  gather_facts: false\n" + "".join(f"  {k}: {v}\n" for k, v in keywords.items())
@@ -130,3 +134,22 @@ def test_facts_of_a_play_that_gathers_them_are_there_in_one_that_does_not(bench:
 def test_a_play_that_gathers_none_has_none(bench: Any) -> None:
     text = "- hosts: a\n  gather_facts: false\n  tasks: [{assert: {that: ansible_facts.kernel is not defined}}]\n"
     assert bench.play(text).ok
+
+
+@pytest.mark.parametrize("name", ["debug", "ansible.builtin.debug", "mitogen", "mitogen_linear"])
+def test_strategies_like_linear_run_as_linear_with_a_warning(bench: Any, name: str) -> None:
+    assert bench.play(play(TWO, strategy=name)).ok
+    assert [task for task, _, _ in bench.recorder.seen] == ["one", "one", "two", "two"]
+    short = name.rsplit(".", maxsplit=1)[-1]
+    said = f"play.yml:3: strategy: '{short}' is not supported; 'linear' takes its place"
+    assert bench.recorder.warnings[0].endswith(said)
+
+
+def test_the_free_strategy_of_mitogen_runs_as_free(bench: Any) -> None:
+    assert bench.play(play(TWO, strategy="mitogen_free")).ok
+    assert "'free' takes its place" in bench.recorder.warnings[0]
+
+
+def test_a_strategy_that_nobody_has_is_refused(bench: Any) -> None:
+    with pytest.raises(InputError, match=r"play.yml:3: strategy: the strategy 'mitogne' is not supported"):
+        bench.play(play(TWO, strategy="mitogne"))
