@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.apiserver.conformance.calls import eventually, merge, ok, watching
+from tests.apiserver.conformance.calls import MERGE, eventually, merge, ok, watching
 from tests.apiserver.conformance.definitions import DEFINITIONS, Gadgets, version
 from tests.apiserver.servers import ApiServer
 
@@ -287,3 +287,35 @@ def test_controllers_find_custom_resources(governed: ApiServer, home: str) -> No
     ok(governed, "POST", gadgets.path(home), gadgets.make("one"))
     ok(governed, "DELETE", f"/api/v1/namespaces/{home}")
     eventually(lambda: governed.get(f"/api/v1/namespaces/{home}").status == 404, 60)
+
+
+def test_a_definition_with_wrong_expressions_defaults_and_fields_is_refused(server: ApiServer) -> None:
+    gadgets = Gadgets(server)
+    size = {"type": "integer", "default": "large"}
+    definition = gadgets.describe([version("v1", {"size": size}, selectableFields=[{"jsonPath": ".color"}])])
+    refused = server.post(DEFINITIONS, definition)
+    assert refused.status == 422
+    assert {cause["field"] for cause in refused.json["details"]["causes"]} == {
+        "spec.validation.openAPIV3Schema.properties[size].default",
+        "spec.selectableFields[0].jsonPath",
+    }
+    rules = [{"rule": "self.size < nobody"}]
+    size = {"type": "integer", "x-kubernetes-validations": rules}
+    refused = server.post(DEFINITIONS, gadgets.describe([version("v1", {"size": size})]))
+    assert [cause["field"] for cause in refused.json["details"]["causes"]] == [
+        "spec.validation.openAPIV3Schema.properties[size].x-kubernetes-validations[0].rule"
+    ]
+
+
+def test_unknown_formats_are_warned_of_once(server: ApiServer) -> None:
+    gadgets = Gadgets(server)
+    properties = {"size": {"type": "string", "format": "furlong"}}
+    definition = gadgets.describe([version("v1", properties)])
+    made = server.post(DEFINITIONS, definition)
+    assert made.status == 201
+    assert [text for text in made.warnings if "furlong" in text] == [
+        '299 - "unrecognized format \\"furlong\\""'
+    ]
+    changed = server.ask("PATCH", gadgets.item, {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
+    assert changed.status == 200
+    assert not changed.warnings

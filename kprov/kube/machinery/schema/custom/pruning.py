@@ -20,6 +20,13 @@ def prune(obj: dict[str, Any], schema: Structural) -> list[str]:
     return sorted(unknown)
 
 
+def prune_value(value: Any, schema: Structural) -> list[str]:
+    """As `prune`, for a value within an object."""
+    unknown: list[str] = []
+    _prune(value, schema, (), unknown)
+    return sorted(unknown)
+
+
 def _prune(value: Any, schema: Structural, place: Place, unknown: list[str]) -> None:
     if type(value) is dict:
         _prune_object(value, schema, place, unknown, is_resource=schema.embedded)

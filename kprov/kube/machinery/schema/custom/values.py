@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from kprov.kube.machinery.field import FieldError, internal
 from kprov.kube.machinery.schema.custom import numbers
+from kprov.kube.machinery.schema.custom.budget import Budget
 from kprov.kube.machinery.schema.custom.equality import is_equal
 from kprov.kube.machinery.schema.custom.list_types import find_key
 from kprov.kube.machinery.schema.custom.places import Place
@@ -46,19 +47,23 @@ class _TooManyChecksError(Exception):
     """The budget is exhausted."""
 
 
-def find_errors(schema: Structural, value: Any, root: str = "") -> list[FieldError]:
-    """Return the errors of a new value. root: its path."""
-    return _run(schema, value, None, root)
+def find_errors(
+    schema: Structural, value: Any, root: str = "", *, budget: Budget | None = None
+) -> list[FieldError]:
+    """Return the errors of a new value. root: its path. budget: of checks, shared by several calls."""
+    return _run(schema, value, None, root, budget or Budget(MOST_CHECKS))
 
 
 def find_update_errors(schema: Structural, value: Any, old: Any, root: str = "") -> list[FieldError]:
     """Return the errors of a changed value, without those of unchanged values within it."""
-    return _run(schema, value, _Before(old, schema), root)
+    return _run(schema, value, _Before(old, schema), root, Budget(MOST_CHECKS))
 
 
-def _run(schema: Structural, value: Any, before: _Before | None, root: str) -> list[FieldError]:
+def _run(
+    schema: Structural, value: Any, before: _Before | None, root: str, budget: Budget
+) -> list[FieldError]:
     try:
-        found = _Walk().ratchet(schema, value, (), before)[1]
+        found = _Walk(budget).ratchet(schema, value, (), before)[1]
     except _TooManyChecksError:
         text = (
             f"the validation needs more than {MOST_CHECKS} checks: the schema is too complex for the object"
@@ -70,10 +75,10 @@ def _run(schema: Structural, value: Any, before: _Before | None, root: str) -> l
 class _Walk:
     """One validation."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_budget",)
 
-    def __init__(self) -> None:
-        self._left = MOST_CHECKS
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
 
     def ratchet(
         self, schema: Structural, value: Any, place: Place, before: _Before | None
@@ -87,8 +92,9 @@ class _Walk:
     def check(
         self, schema: Structural, value: Any, place: Place, before: _Before | None
     ) -> tuple[int, Found]:
-        self._left -= 1
-        if self._left < 0:
+        budget = self._budget
+        budget.left -= 1  # not take(): this is the innermost loop
+        if budget.left < 0:
             raise _TooManyChecksError
         if value is None:
             return _check_null(schema, place)

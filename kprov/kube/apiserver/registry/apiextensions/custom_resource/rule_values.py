@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+from kprov.kube.component_base import durations
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema.custom.structural import Structural
@@ -91,17 +92,36 @@ def _convert_object(value: JsonObject, schema: Structural, *, is_resource: bool)
 
 
 def _convert_text(value: str, form: str) -> Any:
+    """Return a text as the type of its format. The library takes times and durations as messages only."""
     parse = _PARSERS.get(form)
     if parse is None:
         return value
     try:
         return parse(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
+
+
+def _parse_time(text: str) -> Any:
+    # Loaded with the first value: most clusters have no rules about times.
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    message = Timestamp()
+    message.FromDatetime(timestamps.parse(text))
+    return message
+
+
+def _parse_duration(text: str) -> Any:
+    from google.protobuf.duration_pb2 import Duration
+
+    message = Duration()
+    message.FromNanoseconds(round(durations.parse(text) * 1e9))
+    return message
 
 
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "byte": lambda text: base64.b64decode(text, validate=True),
-    "date": lambda text: timestamps.parse(f"{text}T00:00:00Z"),
-    "datetime": timestamps.parse,
+    "date": lambda text: _parse_time(f"{text}T00:00:00Z"),
+    "datetime": _parse_time,
+    "duration": _parse_duration,
 }

@@ -1,6 +1,6 @@
 """Rules in CEL: x-kubernetes-validations of a schema.
 
-Values are dynamic, so that a wrong field shows when a rule is evaluated. Durations are texts.
+Values are dynamic, so that a wrong field shows when a rule is evaluated.
 Source: apiextensions-apiserver pkg/apiserver/schema/cel/validation.go.
 """
 
@@ -18,6 +18,7 @@ from kprov.kube.component_helpers.cel.errors import CompileError, EvaluationErro
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema.custom.budget import Budget
 from kprov.kube.machinery.schema.custom.equality import is_equal
 from kprov.kube.machinery.schema.custom.list_types import find_key
 from kprov.kube.machinery.schema.custom.places import Place, format_path
@@ -96,16 +97,28 @@ class RuleSet:
         if self._schema is not None:
             self._compile(self._schema)
 
-    def check(self, obj: JsonObject, old: JsonObject | None, earlier: list[FieldError]) -> list[FieldError]:
-        """Evaluate the rules. earlier: errors of the schema, some of which make rules meaningless."""
+    def check(
+        self,
+        obj: Any,
+        old: Any,
+        earlier: list[FieldError],
+        *,
+        budget: Budget | None = None,
+        is_resource: bool = True,
+    ) -> list[FieldError]:
+        """Evaluate the rules.
+
+        earlier: errors of the schema, some of which make rules meaningless. budget: shared by several calls.
+        is_resource: whether the root of the schema is a resource, with kind and metadata.
+        """
         if self._schema is None:
             return []
         if any(error.reason in _BLOCKING for error in earlier):
             return [field.invalid("<nil>", None, _NOT_CHECKED)]
-        walk = _Walk(self._compiled)
+        walk = _Walk(self._compiled, budget or Budget(MOST_EVALUATIONS))
         before = _Before(old, is_unchanged=old is not None and is_equal(obj, old))
         with suppress(_Stopped):
-            walk.check(self._schema, obj, (), before, is_resource=True)
+            walk.check(self._schema, obj, (), before, is_resource=is_resource)
         return walk.errors
 
     def _compile(self, schema: Structural) -> None:
@@ -139,10 +152,10 @@ def _list_children(schema: Structural) -> list[Structural]:
 class _Walk:
     """One evaluation of all rules for an object."""
 
-    def __init__(self, compiled: dict[int, list[Rule | CompileError]]) -> None:
+    def __init__(self, compiled: dict[int, list[Rule | CompileError]], budget: Budget) -> None:
         self.errors: list[FieldError] = []
         self._compiled = compiled
-        self._left = MOST_EVALUATIONS
+        self._budget = budget
 
     def check(
         self, schema: Structural, value: Any, place: Place, before: _Before, *, is_resource: bool = False
@@ -201,8 +214,7 @@ class _Walk:
             if isinstance(rule, CompileError):
                 self.errors.append(field.invalid(path, kind, f"rule compile error: {rule}"))
             elif not rule.uses_old or rule.is_optional or old is not None:
-                self._left -= 1
-                if self._left < 0:
+                if not self._budget.take():
                     self.errors.append(field.invalid(path, kind, _NO_BUDGET))
                     raise _Stopped
                 self._run(rule, bound, _Subject(value, kind, path, schema, before))

@@ -5,12 +5,21 @@ Source: upstream apiextensions-apiserver pkg/apis/apiextensions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kprov.kube.apiserver.registry.apiextensions import definition_state
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
+from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.internal_form import (
+    build_internal_spec,
+    list_schemas,
+)
+from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.schema_walk import iterate_schemas
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema.custom.structural import is_known_format
+from kprov.kube.machinery.status import quoted
 
 
 class CustomResourceDefinitionStrategy(ResourceStrategy):
@@ -61,6 +70,11 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
         if status is not None and not status.get("storedVersions"):
             status["storedVersions"] = _find_storage_version(spec)
 
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        known = set() if old is None else set(_list_unknown_formats(old["spec"]))
+        formats = (form for form in _list_unknown_formats(obj["spec"]) if form not in known)
+        return [f"unrecognized format {quoted(form)}" for form in dict.fromkeys(formats)]
+
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         obj["status"] = {
@@ -86,3 +100,12 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
 def _find_storage_version(spec: JsonObject) -> list[str]:
     """The storage version of the definition, as a list of one name; empty if there is none."""
     return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
+
+
+def _list_unknown_formats(spec: JsonObject) -> Iterator[str]:
+    """Yield the formats that validation ignores."""
+    for schema in list_schemas(build_internal_spec(spec)):
+        for part in iterate_schemas(schema):
+            form = part.get("format")
+            if form and not is_known_format(part.get("type") or "", form):
+                yield form

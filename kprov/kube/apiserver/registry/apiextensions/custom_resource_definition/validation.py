@@ -5,7 +5,8 @@ Source: apiextensions-apiserver pkg/apis/apiextensions/validation/validation.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -13,7 +14,10 @@ from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.registry.admissionregistration.webhook_client import validate_client_config
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import (
+    default_rules,
+    expression_rules,
     schema_rules,
+    selectable_fields,
     structural_rules,
     version_fields,
 )
@@ -30,6 +34,7 @@ from kprov.kube.apiserver.registry.generic.checks import Errors, check_required_
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema.custom.structural import SchemaError, Structural
 
 APPROVED: Final = "api-approved.kubernetes.io"
 _REVIEW_VERSIONS: Final = ("v1", "v1beta1")
@@ -49,12 +54,19 @@ _ROOT_FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Checks:
-    """Which rules apply to a definition. structure: schemas are structural."""
+    """Which rules apply to a definition.
+
+    structure: schemas are structural. pruned_defaults: defaults have no unknown fields. known_expressions: of
+    the stored definition. many_fields: names of versions that keep too many selectable fields, "" for all.
+    """
 
     requirements: Requirements
     structure: bool = True
     schema: bool = True
     review_version: bool = True
+    pruned_defaults: bool = True
+    known_expressions: frozenset[str] = frozenset()
+    many_fields: frozenset[str] = frozenset()
 
 
 def validate(obj: JsonObject) -> list[FieldError]:
@@ -69,7 +81,9 @@ def validate(obj: JsonObject) -> list[FieldError]:
 
 def validate_update(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     """Return the broken rules of a changed definition."""
-    errors = [*_check_definition(obj, _find_checks(build_internal_spec(old["spec"])))]
+    old_spec = build_internal_spec(old["spec"])
+    checks = replace(_find_checks(old_spec), many_fields=_find_many_fields(obj["spec"], old["spec"]))
+    errors = [*_check_definition(obj, checks)]
     new_names, old_names = obj["spec"]["names"], old["spec"]["names"]
     fixed = [("spec.group", obj["spec"].get("group"), old["spec"].get("group"))]
     fixed.append(("spec.names.plural", new_names.get("plural"), old_names.get("plural")))
@@ -127,7 +141,41 @@ def _find_checks(old: JsonObject) -> _Checks:
         structure=all(map(structural_rules.is_structural, schemas)),
         schema="validation" in old or all("schema" in version for version in old["versions"]),
         review_version=not reviews or any(version in _REVIEW_VERSIONS for version in reviews),
+        pruned_defaults=not any(map(_has_unpruned_defaults, schemas)),
+        known_expressions=frozenset(
+            text for schema in schemas for part in iterate_schemas(schema) for text in _list_expressions(part)
+        ),
     )
+
+
+def _list_expressions(schema: JsonObject) -> Iterator[str]:
+    for rule in schema.get("x-kubernetes-validations") or ():
+        yield rule.get("rule") or ""
+        yield rule.get("messageExpression") or ""
+
+
+def _has_unpruned_defaults(schema: JsonObject) -> bool:
+    """Whether a default of a structural schema has fields that the schema does not have."""
+    if all(part.get("default") is None for part in iterate_schemas(schema)):
+        return False
+    if not structural_rules.is_structural(schema):
+        return False
+    try:
+        return default_rules.has_unknown_fields(Structural(schema))
+    except SchemaError:
+        return False
+
+
+def _find_many_fields(spec: JsonObject, old: JsonObject) -> frozenset[str]:
+    """Return the names of versions that keep more selectable fields than allowed, "" for what all share."""
+    stored = {version.get("name"): version.get("selectableFields") or [] for version in old["versions"]}
+    kept = {
+        version.get("name", "")
+        for version in spec.get("versions") or ()
+        if len(stored.get(version.get("name"), ())) > selectable_fields.MOST_FIELDS
+        and stored[version.get("name")] == version.get("selectableFields")
+    }
+    return frozenset(kept | {""} if len(kept) == len(spec.get("versions") or ()) else kept)
 
 
 def _check_name(obj: JsonObject) -> Errors:
@@ -156,6 +204,16 @@ def _check_definition(obj: JsonObject, checks: _Checks) -> Errors:
     if spec.get("validation") is not None:
         yield from _check_schema(spec["validation"], "spec.validation", checks, has_status=has_status)
     yield from version_fields.check_fields(spec, "spec")
+    if spec.get("selectableFields"):
+        # Upstream refuses equal fields of versions with different schemas, which is of no use to anybody.
+        holders = (
+            [spec["validation"]]
+            if spec.get("validation")
+            else [version.get("schema") for version in spec["versions"]]
+        )
+        for holder in holders or [None]:
+            schema, allow_many = (holder or {}).get("openAPIV3Schema"), "" in checks.many_fields
+            yield from _check_selectable(spec["selectableFields"], schema, "spec", allow_many=allow_many)
     yield from _check_conversion(spec.get("conversion") or {}, checks)
     yield from _check_stored_versions(obj)
 
@@ -179,6 +237,12 @@ def _check_versions(spec: JsonObject, checks: _Checks) -> Errors:
                 version["schema"], f"{path}.schema", checks, has_status="status" in subresources
             )
         yield from version_fields.check_fields(version, path)
+        if version.get("selectableFields"):
+            holder = version.get("schema") or spec.get("validation") or {}
+            allow_many = version.get("name") in checks.many_fields
+            yield from _check_selectable(
+                version["selectableFields"], holder.get("openAPIV3Schema"), path, allow_many=allow_many
+            )
     if len({version.get("name") for version in versions}) != len(versions):
         yield field.invalid("spec.versions", versions, "must contain unique version names")
     if sum(bool(version.get("storage")) for version in versions) != 1:
@@ -196,17 +260,47 @@ def _check_schema(holder: JsonObject, path: str, checks: _Checks, *, has_status:
         errors += _check_root(schema, path)
     if schema.get("nullable"):
         errors.append(field.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
-    problem = ""
+    problem, compiled = "", None
     if checks.structure or _needs_structure(schema):
         problem = structural_rules.explain_unsupported(schema)
         if not problem:
-            errors += structural_rules.find_errors(schema, where)
+            found = structural_rules.find_errors(schema, where)
+            if not found:
+                compiled, found = _compile(schema, where, checks)
+            errors += found
     errors += islice(
         schema_rules.find_errors(schema, where, checks.requirements), structural_rules.MOST_ERRORS
     )
+    if compiled is not None and not errors:
+        known = checks.known_expressions
+        errors += islice(expression_rules.find_errors(compiled, where, known), structural_rules.MOST_ERRORS)
     if problem and not errors:
         errors.append(field.invalid(path, "", problem))
     yield from errors
+
+
+def _compile(
+    schema: JsonObject, where: SchemaPath, checks: _Checks
+) -> tuple[Structural | None, list[FieldError]]:
+    """Return the compiled schema and the errors of its defaults, or None and why it cannot be compiled."""
+    try:
+        compiled = Structural(schema)
+    except SchemaError as error:
+        return None, [field.invalid(str(where), "", str(error))]
+    found = default_rules.find_errors(compiled, where, pruned=checks.pruned_defaults)
+    return compiled, [*islice(found, structural_rules.MOST_ERRORS)]
+
+
+def _check_selectable(
+    fields: Sequence[JsonObject], schema: JsonObject | None, path: str, *, allow_many: bool
+) -> Errors:
+    path = f"{path}.selectableFields"
+    if schema is None:
+        yield field.invalid(path, "", "may only be set when validations.schema is included")
+        return
+    with suppress(SchemaError):  # an error of the schema
+        compiled = Structural(schema)
+        yield from selectable_fields.check_selectable_fields(fields, compiled, path, allow_many=allow_many)
 
 
 def _needs_structure(schema: JsonObject) -> bool:

@@ -124,3 +124,20 @@ def test_the_root_sees_the_name_of_the_object_only() -> None:
     )
     obj = {"apiVersion": "e/v1", "kind": "K", "metadata": {"name": "a", "labels": {"b": "c"}}}
     assert RuleSet(schema).check(obj, None, []) == []
+
+
+def test_formats_give_times_durations_and_bytes() -> None:
+    schema = make_object(
+        at={"type": "string", "format": "date-time"},
+        day={"type": "string", "format": "date"},
+        span={"type": "string", "format": "duration"},
+        data={"type": "string", "format": "byte"},
+    )
+    spec = {"at": "2026-01-02T03:04:05.5Z", "day": "2026-01-02", "span": "1h30m", "data": "YWI="}
+    for rule in (
+        "self.at > timestamp('2026-01-02T03:04:05Z') && self.at.getFullYear() == 2026",
+        "self.day < self.at",
+        "self.span == duration('90m') && self.at + self.span > self.at",
+        "self.data == b'ab'",
+    ):
+        assert check(schema, spec, rule=rule) == [], rule
