@@ -1,0 +1,1 @@
+"""Custom resources of other projects, from a folder that is no part of this repository."""
