@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.apiserver.conformance.calls import MERGE, eventually, merge, ok, watching
 from tests.apiserver.conformance.definitions import DEFINITIONS, Gadgets, version
+from tests.apiserver.fuzz.protobuf import MEDIA_TYPE, envelope, field
 from tests.apiserver.servers import ApiServer
 
 _SPEC = {"spec": {"type": "object", "properties": {"size": {"type": "integer"}, "host": {"type": "string"}}}}
@@ -299,9 +300,8 @@ def test_a_definition_with_wrong_expressions_defaults_and_fields_is_refused(serv
         "spec.validation.openAPIV3Schema.properties[size].default",
         "spec.selectableFields[0].jsonPath",
     }
-    rules = [{"rule": "self.size < nobody"}]
-    size = {"type": "integer", "x-kubernetes-validations": rules}
-    refused = server.post(DEFINITIONS, gadgets.describe([version("v1", {"size": size})]))
+    ruled = {"type": "integer", "x-kubernetes-validations": [{"rule": "self < nobody"}]}
+    refused = server.post(DEFINITIONS, gadgets.describe([version("v1", {"size": ruled})]))
     assert [cause["field"] for cause in refused.json["details"]["causes"]] == [
         "spec.validation.openAPIV3Schema.properties[size].x-kubernetes-validations[0].rule"
     ]
@@ -319,3 +319,32 @@ def test_unknown_formats_are_warned_of_once(server: ApiServer) -> None:
     changed = server.ask("PATCH", gadgets.item, {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
     assert changed.status == 200
     assert not changed.warnings
+
+
+def test_a_definition_in_protobuf(server: ApiServer, namespace: str) -> None:
+    """Typed clients in Go send built-in kinds so, and definitions are one of them."""
+    gadgets = Gadgets(server)
+    size = field(29, field(1, "size") + field(2, field(5, "integer") + field(8, field(1, "3"))))
+    schema = field(1, field(5, "object") + size)
+    names = field(1, "gadgets") + field(2, "gadget") + field(4, "Gadget") + field(5, "GadgetList")
+    spec = field(1, gadgets.group) + field(3, names) + field(4, "Namespaced")
+    spec += field(7, field(1, "v1") + field(2, 1) + field(3, 1) + field(4, schema))
+    body = field(1, field(1, gadgets.name)) + field(2, spec)
+    data = envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", body)
+    ok(server, "POST", DEFINITIONS, data, content_type=MEDIA_TYPE)
+    eventually(lambda: gadgets.conditions().get("Established") == "True")
+    assert ok(server, "POST", gadgets.path(namespace), gadgets.make("one"))["size"] == 3
+
+
+def test_the_observed_generation_of_a_condition_is_kept(server: ApiServer) -> None:
+    gadgets = Gadgets(server)
+    gadgets.define([version()])
+    definition = ok(server, "GET", gadgets.item)
+    definition["status"]["observedGeneration"] = 1
+    definition["status"]["conditions"].append(
+        {"type": "Ours", "status": "True", "reason": "Test", "message": "", "observedGeneration": 1}
+    )
+    ok(server, "PUT", f"{gadgets.item}/status", definition)
+    status = ok(server, "GET", gadgets.item)["status"]
+    assert status["observedGeneration"] == 1
+    assert status["conditions"][-1]["observedGeneration"] == 1

@@ -24,9 +24,10 @@ def varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-def field(number: int, value: bytes | int) -> bytes:
+def field(number: int, value: bytes | int | str) -> bytes:
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 

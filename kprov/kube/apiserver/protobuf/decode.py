@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.upstream import api_types
@@ -28,6 +29,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BYTES: Final = 10
 _META: Final = "apimachinery.pkg.apis.meta.v1."
 _AGGREGATOR: Final = "kube-aggregator.pkg.apis.apiregistration."
+_EXTENSIONS: Final = "apiextensions-apiserver.pkg.apis.apiextensions."
+_SCHEMA: Final = f"{_EXTENSIONS}v1.JSONSchemaProps"
+#: Go prints larger numbers with an exponent.
+_LARGEST_PLAIN: Final = 1e21
 _ZERO: Final[dict[str, Any]] = {"string": "", "int": 0, "bool": False, "float64": 0.0, "[]byte": ""}
 
 
@@ -61,11 +66,16 @@ def decode(data: bytes) -> JsonObject:
         about = dict(_read_entries(envelope.get(1, b"")))
         api_version, kind = about.get(1, b"").decode(), about.get(2, b"").decode()
         obj: JsonObject = {"kind": kind, "apiVersion": api_version}
-        obj.update(_decode_message(_find_definition(api_version, kind), envelope.get(2, b"")))
+        definition = _find_definition(api_version, kind)
+        obj.update(_decode_message(definition, envelope.get(2, b"")))
+        if definition.startswith(_EXTENSIONS):
+            go_json.reject_deep(obj)
     except ProtobufError:
         raise
     except IndexError:
         raise ProtobufError("unexpected EOF") from None
+    except RecursionError:
+        raise ProtobufError("the message is nested too deeply") from None
     except (ValueError, struct.error, TypeError, AttributeError) as error:
         raise ProtobufError(f"unable to decode the message: {error}") from None
     return obj
@@ -80,6 +90,8 @@ def _find_definition(api_version: str, kind: str) -> str:
     package = f"api.{group.split('.')[0] or 'core'}.{version}."
     if group == "apiregistration.k8s.io":
         package = f"{_AGGREGATOR}{version}."
+    elif group == "apiextensions.k8s.io":
+        package = f"{_EXTENSIONS}{version}."
     described = api_types.find(package + kind)
     if described is None or not described.fields:
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
@@ -159,8 +171,9 @@ def _decode_bytes(raw: bytes) -> str:
 
 
 def _decode_float(raw: bytes) -> float:
+    """Return a number, as an int where Go's JSON shows no fraction."""
     number: float = struct.unpack("<d", raw)[0]
-    return number
+    return int(number) if number.is_integer() and abs(number) < _LARGEST_PLAIN else number
 
 
 def _decode_quantity(raw: bytes) -> str:
@@ -178,7 +191,25 @@ def _decode_int_or_string(raw: bytes) -> int | str:
 
 def _decode_raw_json(raw: bytes) -> Any:
     document = dict(_read_entries(raw)).get(1, b"")
-    return orjson.loads(document) if document else None
+    return go_json.reject_deep(orjson.loads(document), document) if document else None
+
+
+def _decode_schema_or_bool(raw: bytes) -> Any:
+    found = dict(_read_entries(raw))
+    schema = found.get(2)
+    return bool(found.get(1)) if schema is None else _decode_message(_SCHEMA, schema)
+
+
+def _decode_schema_or_array(raw: bytes) -> Any:
+    schemas = [_decode_message(_SCHEMA, value) for number, value in _read_entries(raw) if number == 2]
+    schema = dict(_read_entries(raw)).get(1)
+    return schemas or (None if schema is None else _decode_message(_SCHEMA, schema))
+
+
+def _decode_schema_or_names(raw: bytes) -> Any:
+    names = [value.decode() for number, value in _read_entries(raw) if number == 2]
+    schema = dict(_read_entries(raw)).get(1)
+    return names or (None if schema is None else _decode_message(_SCHEMA, schema))
 
 
 def _decode_time(raw: bytes) -> str | None:
@@ -255,4 +286,8 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     f"{_META}MicroTime": _decode_micro_time,
     "apimachinery.pkg.runtime.RawExtension": _decode_raw_json,
     f"{_META}FieldsV1": _decode_raw_json,
+    f"{_EXTENSIONS}v1.JSON": _decode_raw_json,
+    f"{_SCHEMA}OrBool": _decode_schema_or_bool,
+    f"{_SCHEMA}OrArray": _decode_schema_or_array,
+    f"{_SCHEMA}OrStringArray": _decode_schema_or_names,
 }

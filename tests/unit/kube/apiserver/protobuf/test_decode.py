@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from kprov.kube.apiserver.protobuf.decode import ProtobufError, decode
@@ -98,3 +100,63 @@ def test_times() -> None:
 def test_bytes_that_are_no_object_are_refused(data: bytes) -> None:
     with pytest.raises(ProtobufError):
         decode(data)
+
+
+def double(number: int, value: float) -> bytes:
+    return varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def pair(number: int, name: str, value: bytes) -> bytes:
+    return field(number, field(1, name) + field(2, value))
+
+
+def test_a_definition_of_custom_resources() -> None:
+    size = field(5, "integer") + field(8, field(1, "3")) + double(9, 10.0) + double(11, 0.5)
+    labels = field(5, "object") + field(30, field(1, 1) + field(2, field(5, "string")))
+    free = field(5, "object") + field(30, field(1, 1) + b"") + field(38, 1)
+    closed = field(5, "object") + field(30, field(1, 0))
+    listed = field(5, "array") + field(24, field(1, field(5, "string"))) + field(20, field(1, '["a"]'))
+    properties = b"".join(
+        pair(29, name, value)
+        for name, value in (
+            ("size", size),
+            ("labels", labels),
+            ("free", free),
+            ("closed", closed),
+            ("listed", listed),
+        )
+    )
+    rule = field(44, field(1, "self.size > 1"))
+    schema = field(5, "object") + properties + rule
+    version = (
+        field(1, "v1") + field(2, 1) + field(3, 1) + field(4, field(1, schema)) + field(5, field(1, b""))
+    )
+    spec = field(1, "example.com") + field(7, version)
+    decoded = decode(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, spec)))
+    (found,) = decoded["spec"]["versions"]
+    assert found["subresources"] == {"status": {}}
+    assert found["schema"]["openAPIV3Schema"] == {
+        "type": "object",
+        "properties": {
+            "size": {"type": "integer", "default": 3, "maximum": 10, "minimum": 0.5},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "free": {
+                "type": "object",
+                "additionalProperties": True,
+                "x-kubernetes-preserve-unknown-fields": True,
+            },
+            "closed": {"type": "object", "additionalProperties": False},
+            "listed": {"type": "array", "items": {"type": "string"}, "enum": [["a"]]},
+        },
+        "x-kubernetes-validations": [{"rule": "self.size > 1"}],
+    }
+
+
+def test_a_schema_that_is_nested_too_deeply_is_an_error() -> None:
+    for depth in (240, 2000):
+        schema = field(5, "string")
+        for _ in range(depth):
+            schema = field(5, "array") + field(24, field(1, schema))
+        spec = field(7, field(4, field(1, schema)))
+        with pytest.raises(ProtobufError, match=r"too deeply|max depth"):
+            decode(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, spec)))
