@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.controllers import governed_server
 from tests.apiserver.servers import ApiServer
+from tests.builders.pods import build_pod
 
 _CONTROLLERS = (
     "persistentvolume-binder-controller",
@@ -216,10 +218,9 @@ def test_a_claim_gets_a_class_that_becomes_the_default_later(space: Space) -> No
         ok(space.server, "DELETE", f"{CLASSES}/{space.name}")
 
 
-def make_pod(space: Space, volume: JsonObject, **spec: object) -> None:
-    container = {"name": "c", "image": "registry.k8s.io/pause:3.10"}
-    body = {"containers": [container], "volumes": [{"name": "data", **volume}]} | spec
-    ok(space.server, "POST", f"{space.core}/pods", {"metadata": {"name": "user"}, "spec": body})
+def make_pod(space: Space, volume: JsonObject, **spec: Any) -> None:
+    body = build_pod("user", volumes=[{"name": "data", **volume}], **spec)
+    ok(space.server, "POST", f"{space.core}/pods", body)
 
 
 def test_a_deleted_claim_stays_until_its_pod_is_gone(space: Space) -> None:

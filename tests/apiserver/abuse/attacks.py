@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.builders.containers import build_container
+from tests.builders.pods import build_pod
+
 _MAPS: Final = "/api/v1/namespaces/default/configmaps"
 _PODS: Final = "/api/v1/namespaces/default/pods"
 _ROLES: Final = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
@@ -40,8 +43,7 @@ def _make_map(name: str, **more: Any) -> dict[str, Any]:
 
 
 def _make_pod(name: str, container: Mapping[str, Any]) -> dict[str, Any]:
-    spec = {"automountServiceAccountToken": False, "containers": [{"name": "c", "image": "i", **container}]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    return build_pod(name, automountServiceAccountToken=False, containers=[build_container(**container)])
 
 
 def _attack_bodies() -> list[Attack]:

@@ -87,9 +87,3 @@ def new_space(server: ApiServer, **labels: str) -> Space:
     made = Space(server, name)
     eventually(lambda: server.get(made.path("serviceaccounts", "default")).status == 200)
     return made
-
-
-def pod(name: str = "p", *, requests: Any = None, limits: Any = None, **spec: Any) -> dict[str, Any]:
-    resources = {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
-    container = {"name": "c", "image": "registry.example/pause:1", "resources": resources}
-    return {"metadata": {"name": name}, "spec": {"containers": [container]} | spec}

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.admission.conftest import Space, eventually, new_space, pod
+from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import Answer, ApiServer, running
+from tests.builders.pods import build_pod
 
 CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 MERGE = "application/merge-patch+json"
@@ -55,28 +56,30 @@ def test_a_limit_range_with_defaults_is_applied_to_pods(space: Space) -> None:
         "defaultRequest": {"cpu": "100m", "memory": "200Mi"},
     }
     limit_range(space, item)
-    made = space.made("pods", pod("none"))
+    made = space.made("pods", build_pod("none"))
     assert resources(made) == {
         "limits": {"cpu": "500m", "memory": "500Mi"}, "requests": {"cpu": "100m", "memory": "200Mi"},
     }  # fmt: skip
     assert made["metadata"]["annotations"]["kubernetes.io/limit-ranger"] == (
         "LimitRanger plugin set: cpu, memory request for container c; cpu, memory limit for container c"
     )
-    part = space.made("pods", pod("part", requests={"cpu": "300m"}, limits={"memory": "300Mi"}))
+    part = space.made("pods", build_pod("part", requests={"cpu": "300m"}, limits={"memory": "300Mi"}))
     assert resources(part) == {
         "limits": {"cpu": "500m", "memory": "300Mi"}, "requests": {"cpu": "300m", "memory": "300Mi"},
     }  # fmt: skip
-    small = refused(space.create("pods", pod("small", requests={"cpu": "10m"})))
+    small = refused(space.create("pods", build_pod("small", requests={"cpu": "10m"})))
     assert small == 'pods "small" is forbidden: minimum cpu usage per Container is 50m, but request is 10m'
-    large = refused(space.create("pods", pod("large", limits={"memory": "600Mi"})))
+    large = refused(space.create("pods", build_pod("large", limits={"memory": "600Mi"})))
     assert (
         large == 'pods "large" is forbidden: maximum memory usage per Container is 500Mi, but limit is 600Mi'
     )
     item["min"] = {"cpu": "9m", "memory": "100Mi"}
     assert space.patch("limitranges", "limits", {"spec": {"limits": [item]}}).status == 200
-    assert eventually(lambda: space.create("pods", pod("small", requests={"cpu": "10m"})).status == 201)
+    assert eventually(lambda: space.create("pods", build_pod("small", requests={"cpu": "10m"})).status == 201)
     space.delete("limitranges", "limits", "")
-    assert eventually(lambda: space.create("pods", pod("large", limits={"memory": "600Mi"})).status == 201)
+    assert eventually(
+        lambda: space.create("pods", build_pod("large", limits={"memory": "600Mi"})).status == 201
+    )
 
 
 @pytest.mark.entry("LimitRange should list, patch and delete a LimitRange by collection")
@@ -102,10 +105,10 @@ def test_sums_ratios_and_claims_are_bounded(space: Space) -> None:
     )
     asked = {"requests": {"memory": "1Gi"}, "limits": {"cpu": "600m", "memory": "2Gi"}}
     two = [{"name": name, "image": "i", "resources": asked} for name in ("a", "b")]
-    message = refused(space.create("pods", pod("sum", containers=two)))
+    message = refused(space.create("pods", build_pod("sum", containers=two)))
     assert message.endswith("maximum cpu usage per Pod is 1, but limit is 1200m")
-    wide = {"requests": {"memory": "1Gi"}, "limits": {"cpu": "1", "memory": "3Gi"}}
-    message = refused(space.create("pods", pod("ratio", **wide)))
+    wide: dict[str, Any] = {"requests": {"memory": "1Gi"}, "limits": {"cpu": "1", "memory": "3Gi"}}
+    message = refused(space.create("pods", build_pod("ratio", **wide)))
     text = "memory max limit to request ratio per Container is 2, but provided ratio is 3.000000"
     assert message.endswith(text)
     for size, words in (
@@ -138,20 +141,20 @@ def test_priority_class_endpoints(server: ApiServer) -> None:
 
 def test_a_pods_priority_is_that_of_its_class(server: ApiServer, space: Space) -> None:
     server.post(CLASSES, {"metadata": {"name": "high"}, "value": 1000, "preemptionPolicy": "Never"})
-    made = space.made("pods", pod("a", priorityClassName="high"))["spec"]
+    made = space.made("pods", build_pod("a", priorityClassName="high"))["spec"]
     assert (made["priority"], made["preemptionPolicy"]) == (1000, "Never")
-    made = space.made("pods", pod("b"))["spec"]
+    made = space.made("pods", build_pod("b"))["spec"]
     assert (made["priority"], made["preemptionPolicy"]) == (0, "PreemptLowerPriority")
-    assert refused(space.create("pods", pod("c", priority=5))) == (
+    assert refused(space.create("pods", build_pod("c", priority=5))) == (
         'pods "c" is forbidden: the integer value of priority (5) must not be provided in pod spec; priority '
         "admission controller computed 0 from the given PriorityClass name"
     )
-    wrong = pod("d", priorityClassName="high", preemptionPolicy="PreemptLowerPriority")
+    wrong = build_pod("d", priorityClassName="high", preemptionPolicy="PreemptLowerPriority")
     assert "the string value of PreemptionPolicy (PreemptLowerPriority)" in refused(
         space.create("pods", wrong)
     )
     assert "no PriorityClass with name none was found" in refused(
-        space.create("pods", pod("e", priorityClassName="none"))
+        space.create("pods", build_pod("e", priorityClassName="none"))
     )
 
 
@@ -167,7 +170,8 @@ def test_only_one_priority_class_is_the_default(server: ApiServer) -> None:
 
 def test_tolerations_last_as_long_as_the_flags_say(space: Space) -> None:
     found = {
-        each["key"]: each["tolerationSeconds"] for each in space.made("pods", pod())["spec"]["tolerations"]
+        each["key"]: each["tolerationSeconds"]
+        for each in space.made("pods", build_pod())["spec"]["tolerations"]
     }
     assert found == {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 40}
 
@@ -177,17 +181,19 @@ def test_an_account_can_allow_only_its_own_secrets(space: Space) -> None:
     account = {"metadata": {"name": "tight", "annotations": annotations}, "secrets": [{"name": "mine"}]}
     space.made("serviceaccounts", account)
     volumes = [{"name": "v", "secret": {"secretName": "other"}}]
-    answer = eventually(lambda: space.create("pods", pod("a", serviceAccountName="tight", volumes=volumes)))
+    answer = eventually(
+        lambda: space.create("pods", build_pod("a", serviceAccountName="tight", volumes=volumes))
+    )
     assert refused(answer).endswith(
         'volume with secret.secretName="other" is not allowed because service account tight does not reference '
         "that secret"
     )
     volumes[0]["secret"] = {"secretName": "mine"}
-    assert space.create("pods", pod("a", serviceAccountName="tight", volumes=volumes)).status == 201
+    assert space.create("pods", build_pod("a", serviceAccountName="tight", volumes=volumes)).status == 201
 
 
 def test_a_mirror_pod_has_no_account_and_no_secrets(space: Space) -> None:
-    mirror = pod("m", serviceAccountName="default")
+    mirror = build_pod("m", serviceAccountName="default")
     mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
     assert "a mirror pod may not reference service accounts" in refused(space.create("pods", mirror))
 
@@ -195,7 +201,7 @@ def test_a_mirror_pod_has_no_account_and_no_secrets(space: Space) -> None:
 def test_a_pod_gets_the_zone_of_its_node(server: ApiServer, space: Space) -> None:
     labels = {"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r1", "other": "x"}
     server.post("/api/v1/nodes", {"metadata": {"name": "zoned", "labels": labels}})
-    space.made("pods", pod("bound"))
+    space.made("pods", build_pod("bound"))
     target = {"metadata": {"name": "bound"}, "target": {"kind": "Node", "name": "zoned"}}
     assert server.post(space.path("pods", "bound") + "/binding", target).status == 201
     found = space.get("pods", "bound")["metadata"]["labels"]
@@ -205,7 +211,7 @@ def test_a_pod_gets_the_zone_of_its_node(server: ApiServer, space: Space) -> Non
 def test_a_pod_is_not_resized_beyond_its_node(server: ApiServer, space: Space) -> None:
     amounts = {"cpu": "1", "memory": "1Gi", "pods": "10"}
     server.post("/api/v1/nodes", {"metadata": {"name": "small"}, "status": {"allocatable": amounts}})
-    space.made("pods", pod("r", requests={"cpu": "100m"}, limits={"cpu": "4"}, nodeName="small"))
+    space.made("pods", build_pod("r", requests={"cpu": "100m"}, limits={"cpu": "4"}, nodeName="small"))
     change = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "2"}}}]}}
     strategic = "application/strategic-merge-patch+json"
     answer = server.ask("PATCH", space.path("pods", "r") + "/resize", change, content_type=strategic)
@@ -221,7 +227,7 @@ def test_a_pod_is_not_resized_as_its_kubelet_does_not_know(server: ApiServer, sp
     path = f"/api/v1/nodes/{node}/status"
     server.ask("PATCH", path, {"status": {"allocatable": room, "capacity": room}}, content_type=MERGE)
     small, large = {"limits": {"cpu": "1"}}, {"limits": {"cpu": "2"}, "requests": {"cpu": "2"}}
-    obj = pod("both", nodeName=node, resources=small)
+    obj = build_pod("both", nodeName=node, resources=small)
     obj["spec"]["initContainers"] = [{"name": "i", "image": "i", "resources": small}]
     space.made("pods", obj)
     resize = space.path("pods", "both/resize")
@@ -272,8 +278,8 @@ def test_limited_resources_need_a_quota(tmp_path: Path) -> None:
             "insufficient quota to consume: gold.storageclass.storage.k8s.io/persistentvolumeclaims,"
             "gold.storageclass.storage.k8s.io/requests.storage"
         )
-        critical = space.create("pods", pod(priorityClassName="system-node-critical"))
+        critical = space.create("pods", build_pod(priorityClassName="system-node-critical"))
         assert critical.json["message"].endswith(
             "insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]"
         )
-        assert space.create("pods", pod()).status == 201
+        assert space.create("pods", build_pod()).status == 201

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.admission.conftest import Space, eventually
 from tests.apiserver.servers import Answer
+from tests.builders.claims import build_device_claim
 
 CLAIMS, TEMPLATES = "resource.k8s.io/v1/resourceclaims", "resource.k8s.io/v1/resourceclaimtemplates"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
@@ -16,11 +15,6 @@ NO_ADMIN = (
     "Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on "
     "the containing namespace"
 )
-
-
-def claim(name: str, **exactly: Any) -> JsonObject:
-    request = {"name": "r", "exactly": {"deviceClassName": "gpu", **exactly}}
-    return {"metadata": {"name": name}, "spec": {"devices": {"requests": [request]}}}
 
 
 def causes(answer: Answer) -> list[str]:
@@ -43,11 +37,11 @@ def allowed(space: Space, name: str, *resources: str, verb: str) -> None:
 
 def test_admin_access_is_the_namespaces_to_give(space: Space) -> None:
     path = "spec.devices.requests[0].adminAccess"
-    asked = claim("a", adminAccess=True)
+    asked = build_device_claim("a", adminAccess=True)
     assert causes(space.create(CLAIMS, asked)) == [f"{path}: {NO_ADMIN}"]
     template = {"metadata": {"name": "a"}, "spec": {"spec": asked["spec"]}}
     assert causes(space.create(TEMPLATES, template)) == [f"{path}: {NO_ADMIN}"]
-    space.made(CLAIMS, claim("b"))
+    space.made(CLAIMS, build_device_claim("b"))
     result = ALLOCATION["devices"]["results"][0] | {"adminAccess": True}
     allocation = {"status": {"allocation": {"devices": {"results": [result]}}}}
     path = "status.allocation.devices.results[0].adminAccess"
@@ -62,7 +56,7 @@ def test_admin_access_is_the_namespaces_to_give(space: Space) -> None:
 
 
 def test_who_may_write_which_part_of_a_status(space: Space) -> None:
-    space.made(CLAIMS, claim("a"))
+    space.made(CLAIMS, build_device_claim("a"))
     allowed(space, f"{space.name}-write", "resourceclaims/status", verb="patch")
 
     def write(status: JsonObject) -> Answer:
@@ -98,7 +92,7 @@ def test_who_may_write_which_part_of_a_status(space: Space) -> None:
 
 
 def test_a_status_is_reserved_once_it_is_allocated(space: Space) -> None:
-    space.made(CLAIMS, claim("a"))
+    space.made(CLAIMS, build_device_claim("a"))
     reserved = {"reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}]}
     assert causes(space.patch(CLAIMS, "a", {"status": reserved}, "status")) == [
         "status.reservedFor: Forbidden: may not be specified when `allocated` is not set"

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.apiserver.servers import ApiServer, running
+from tests.builders.pods import build_pod
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 DEFAULT = "/api/v1/namespaces/default"
@@ -39,10 +40,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         assert server.post(f"{RBAC}/clusterrolebindings", binding).status == 201
         server.post(f"{DEFAULT}/serviceaccounts", {"metadata": {"name": "default"}})
         yield server
-
-
-def pod(**spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
 
 
 def test_escalation_is_rejected_before_validation(server: ApiServer) -> None:
@@ -93,7 +90,7 @@ def test_a_binding_to_a_role_that_cannot_be_read(
 def test_a_refusal_before_a_name_is_made_shows_what_it_is_made_of(
     server: ApiServer, metadata: dict[str, str], shown: str
 ) -> None:
-    body = pod(serviceAccountName="none") | {"metadata": metadata}
+    body = build_pod("web", serviceAccountName="none") | {"metadata": metadata}
     message = server.post(f"{DEFAULT}/pods", body).json["message"]
     assert message.startswith(f"pods{shown} is forbidden: error looking up service account default/none")
 
@@ -185,7 +182,7 @@ def test_an_owner_of_a_kind_that_is_not_there(server: ApiServer) -> None:
 def test_apparmor_annotations_become_fields(
     server: ApiServer, annotation: str, of_pod: Any, taken: Any, warned: bool
 ) -> None:
-    body = pod(securityContext={"appArmorProfile": of_pod} if of_pod else {})
+    body = build_pod("web", securityContext={"appArmorProfile": of_pod} if of_pod else {})
     body["metadata"]["annotations"] = {"container.apparmor.security.beta.kubernetes.io/c": annotation}
     made = server.post(f"{DEFAULT}/pods?dryRun=All", body)
     (container,) = made.json["spec"]["containers"]

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.admission.conftest import Space, pod
+from tests.apiserver.admission.conftest import Space
 from tests.apiserver.servers import Answer, ApiServer, running
+from tests.builders.pods import build_pod
 
 PREFIX = "pod-security.kubernetes.io/"
 RESTRICTED: dict[str, Any] = {
@@ -37,7 +38,7 @@ def labelled(server: ApiServer, name: str, **labels: str) -> Space:
 
 
 def secured(name: str = "p", **context: Any) -> dict[str, Any]:
-    made = pod(name)
+    made = build_pod(name)
     made["spec"]["containers"][0]["securityContext"] = context
     return made
 
@@ -48,25 +49,25 @@ def warnings(answer: Answer) -> str:
 
 def test_a_privileged_namespace_takes_everything(server: ApiServer) -> None:
     space = labelled(server, "free")
-    answer = space.create("pods", pod(hostNetwork=True, hostPID=True))
+    answer = space.create("pods", build_pod(hostNetwork=True, hostPID=True))
     assert (answer.status, warnings(answer)) == (201, "")
 
 
 def test_baseline_refuses_what_opens_the_host(server: ApiServer) -> None:
     space = labelled(server, "base", enforce="baseline", enforce_version="v1.30")
     volumes = [{"name": "root", "hostPath": {"path": "/"}}]
-    answer = space.create("pods", pod(hostNetwork=True, volumes=volumes))
+    answer = space.create("pods", build_pod(hostNetwork=True, volumes=volumes))
     assert answer.status == 403
     assert answer.json["message"] == (
         'pods "p" is forbidden: violates PodSecurity "baseline:v1.30": host namespaces (hostNetwork=true), '
         'hostPath volumes (volume "root")'
     )
-    assert space.create("pods", pod()).status == 201
+    assert space.create("pods", build_pod()).status == 201
 
 
 def test_restricted_wants_every_container_to_say_so(server: ApiServer) -> None:
     space = labelled(server, "strict", enforce="restricted")
-    assert space.create("pods", pod()).json["message"] == (
+    assert space.create("pods", build_pod()).json["message"] == (
         'pods "p" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false '
         '(container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities '
         '(container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or '
@@ -78,14 +79,14 @@ def test_restricted_wants_every_container_to_say_so(server: ApiServer) -> None:
 
 def test_what_a_version_did_not_know_is_not_asked_for(server: ApiServer) -> None:
     space = labelled(server, "old", enforce="restricted", enforce_version="v1.7")
-    assert "allowPrivilegeEscalation" not in space.create("pods", pod()).json["message"]
+    assert "allowPrivilegeEscalation" not in space.create("pods", build_pod()).json["message"]
 
 
 def test_workloads_are_warned_of_and_not_refused(server: ApiServer) -> None:
     space = labelled(server, "workloads", enforce="baseline")
     spec = {
         "selector": {"matchLabels": {"a": "b"}},
-        "template": {"metadata": {"labels": {"a": "b"}}, "spec": pod(hostIPC=True)["spec"]},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": build_pod(hostIPC=True)["spec"]},
     }
     answer = space.create("apps/v1/deployments", {"metadata": {"name": "d"}, "spec": spec})
     assert answer.status == 201
@@ -95,7 +96,7 @@ def test_workloads_are_warned_of_and_not_refused(server: ApiServer) -> None:
 
 def test_a_mode_of_its_own_only_warns(server: ApiServer) -> None:
     space = labelled(server, "warned", warn="restricted", warn_version="v1.25")
-    answer = space.create("pods", pod())
+    answer = space.create("pods", build_pod())
     assert answer.status == 201
     assert 'would violate PodSecurity \\"restricted:v1.25\\": allowPrivilegeEscalation' in warnings(answer)
 
@@ -152,14 +153,14 @@ def test_defaults_and_exemptions_of_the_configuration(tmp_path: Path) -> None:
     flags = (f"--admission-control-config-file={file}", "--authorization-mode=AlwaysAllow")
     with running(tmp_path, "--disable-admission-plugins=ServiceAccount,RuntimeClass", *flags) as (_, server):
         space = labelled(server, "some")
-        refused = space.create("pods", pod(hostPID=True))
+        refused = space.create("pods", build_pod(hostPID=True))
         assert 'violates PodSecurity "baseline:v1.29"' in refused.json["message"]
-        assert space.create("pods", pod("a", hostPID=True), token="alice-token").status == 201
-        assert space.create("pods", pod("b", hostPID=True, runtimeClassName="sealed")).status == 201
+        assert space.create("pods", build_pod("a", hostPID=True), token="alice-token").status == 201
+        assert space.create("pods", build_pod("b", hostPID=True, runtimeClassName="sealed")).status == 201
         labels = {PREFIX + "enforce": "restricted"}
         answer = server.post("/api/v1/namespaces", {"metadata": {"name": "exempt", "labels": labels}})
         assert warnings(answer) == (
             '299 - "namespace \\"exempt\\" is exempt from Pod Security, and the policy '
             '(enforce=restricted:v1.29) will be ignored"'
         )
-        assert Space(server, "exempt").create("pods", pod(hostPID=True)).status == 201
+        assert Space(server, "exempt").create("pods", build_pod(hostPID=True)).status == 201

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.apiserver.admission.conftest import Space, eventually, new_space, pod
+from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, another, several
+from tests.builders.pods import build_pod
 
 SERVERS = 3
 
@@ -65,7 +66,7 @@ def test_pods_that_come_and_go_never_exceed(servers: list[ApiServer]) -> None:
         space, made = spaces[number % SERVERS], 0
         while time.monotonic() < end:
             name = f"p{number}-{made}"
-            answer = space.create("pods", pod(name, requests={"cpu": "100m"}))
+            answer = space.create("pods", build_pod(name, requests={"cpu": "100m"}))
             assert answer.status in {201, 403}, answer.body
             if answer.status == 201:
                 made += 1

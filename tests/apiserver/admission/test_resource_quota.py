@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.admission.conftest import Space, eventually, pod
+from tests.apiserver.admission.conftest import Space, eventually
 from tests.apiserver.servers import Answer
+from tests.builders.claims import build_claim, build_device_claim
+from tests.builders.pods import build_pod
 
 SERVICE: dict[str, Any] = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}
 
@@ -45,7 +47,7 @@ def test_a_quota_and_its_status_are_promptly_calculated(space: Space) -> None:
                 "spec": {
                     "replicas": 0,
                     "selector": {"a": "b"},
-                    "template": {"metadata": {"labels": {"a": "b"}}} | {"spec": pod()["spec"]},
+                    "template": {"metadata": {"labels": {"a": "b"}}} | {"spec": build_pod()["spec"]},
                 },
             },
         ),
@@ -57,7 +59,7 @@ def test_a_quota_and_its_status_are_promptly_calculated(space: Space) -> None:
                 "spec": {
                     "replicas": 0,
                     "selector": {"matchLabels": {"a": "b"}},
-                    "template": {"metadata": {"labels": {"a": "b"}}} | {"spec": pod()["spec"]},
+                    "template": {"metadata": {"labels": {"a": "b"}}} | {"spec": build_pod()["spec"]},
                 },
             },
         ),
@@ -118,21 +120,21 @@ def test_the_life_of_a_pod(space: Space) -> None:
     hard = {"pods": "5", "requests.cpu": "1", "memory": "500Mi", "requests.example.com/gpu": "1"}
     space.quota("q", hard)
     asked = {"cpu": "500m", "memory": "252Mi", "example.com/gpu": "1"}
-    space.made("pods", pod("a", requests=asked, limits={"example.com/gpu": "1"}))
+    space.made("pods", build_pod("a", requests=asked, limits={"example.com/gpu": "1"}))
     assert space.used("q") == {
         "pods": "1", "requests.cpu": "500m", "memory": "252Mi", "requests.example.com/gpu": "1",
     }  # fmt: skip
-    message = refused(space.create("pods", pod("b", requests={"cpu": "600m", "memory": "100Mi"})))
+    message = refused(space.create("pods", build_pod("b", requests={"cpu": "600m", "memory": "100Mi"})))
     assert message == (
         'pods "b" is forbidden: exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=500m, '
         "limited: requests.cpu=1"
     )
-    message = refused(space.create("pods", pod("b", requests={"memory": "1Mi"})))
+    message = refused(space.create("pods", build_pod("b", requests={"memory": "1Mi"})))
     assert message == 'pods "b" is forbidden: failed quota: q: must specify requests.cpu for: c'
-    message = refused(space.create("pods", pod("b")))
+    message = refused(space.create("pods", build_pod("b")))
     assert message.endswith("failed quota: q: must specify memory for: c; requests.cpu for: c")
     second = asked | {"cpu": "1m", "memory": "1Mi"}
-    message = refused(space.create("pods", pod("b", requests=second, limits={"example.com/gpu": "1"})))
+    message = refused(space.create("pods", build_pod("b", requests=second, limits={"example.com/gpu": "1"})))
     assert "requested: requests.example.com/gpu=1" in message
     assert space.patch("pods", "a", {"metadata": {"labels": {"x": "y"}}}).status == 200
     assert space.used("q")["pods"] == "1"
@@ -142,19 +144,19 @@ def test_the_life_of_a_pod(space: Space) -> None:
 
 def test_a_pod_that_has_ended_is_given_back(space: Space) -> None:
     space.quota("q", {"pods": "1", "count/pods": "2"})
-    space.made("pods", pod("a"))
+    space.made("pods", build_pod("a"))
     assert space.patch("pods", "a", {"status": {"phase": "Succeeded"}}, "status").status == 200
     assert eventually(lambda: space.used("q") == {"pods": "0", "count/pods": "1"})
-    space.made("pods", pod("b"))
-    assert "requested: count/pods=1,pods=1" in refused(space.create("pods", pod("c")))
+    space.made("pods", build_pod("b"))
+    assert "requested: count/pods=1,pods=1" in refused(space.create("pods", build_pod("c")))
 
 
 @pytest.mark.entry("ResourceQuota should verify ResourceQuota with terminating scopes.")
 def test_terminating_scopes(space: Space) -> None:
     for name, scope in (("terminating", "Terminating"), ("lasting", "NotTerminating")):
         space.quota(name, {"pods": "5"}, scopes=[scope])
-    space.made("pods", pod("lasting"))
-    space.made("pods", pod("ending", activeDeadlineSeconds=3600))
+    space.made("pods", build_pod("lasting"))
+    space.made("pods", build_pod("ending", activeDeadlineSeconds=3600))
     assert (space.used("terminating"), space.used("lasting")) == ({"pods": "1"}, {"pods": "1"})
     # A deadline that comes later moves the pod from one quota to the other.
     assert space.patch("pods", "lasting", {"spec": {"activeDeadlineSeconds": 60}}).status == 200
@@ -166,8 +168,8 @@ def test_terminating_scopes(space: Space) -> None:
 def test_best_effort_scopes(space: Space) -> None:
     space.quota("best", {"pods": "5"}, scopes=["BestEffort"])
     space.quota("other", {"pods": "5"}, scopes=["NotBestEffort"])
-    space.made("pods", pod("best"))
-    space.made("pods", pod("other", requests={"cpu": "1m"}, limits={"cpu": "2m"}))
+    space.made("pods", build_pod("best"))
+    space.made("pods", build_pod("other", requests={"cpu": "1m"}, limits={"cpu": "2m"}))
     assert (space.used("best"), space.used("other")) == ({"pods": "1"}, {"pods": "1"})
 
 
@@ -176,13 +178,13 @@ def test_priority_class_and_affinity_scopes(space: Space) -> None:
     space.quota("critical", {"pods": "0"}, scopeSelector={"matchExpressions": [term]})
     across = {"scopeName": "CrossNamespacePodAffinity", "operator": "Exists"}
     space.quota("across", {"pods": "0"}, scopeSelector={"matchExpressions": [across]})
-    space.made("pods", pod("plain"))
-    message = refused(space.create("pods", pod("b", priorityClassName="system-node-critical")))
+    space.made("pods", build_pod("plain"))
+    message = refused(space.create("pods", build_pod("b", priorityClassName="system-node-critical")))
     assert "exceeded quota: critical, requested: pods=1, used: pods=0, limited: pods=0" in message
     terms = [{"topologyKey": "zone", "namespaceSelector": {}, "labelSelector": {"matchLabels": {"a": "b"}}}]
     rules = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
     assert "exceeded quota: across" in refused(
-        space.create("pods", pod("c", affinity={"podAffinity": rules}))
+        space.create("pods", build_pod("c", affinity={"podAffinity": rules}))
     )
 
 
@@ -195,16 +197,11 @@ def test_claims_are_charged_by_size_and_class(space: Space) -> None:
     }
     space.quota("q", hard)
 
-    def claim(name: str, size: str, storage_class: str) -> dict[str, Any]:
-        resources = {"requests": {"storage": size}}
-        spec = {"accessModes": ["ReadWriteOnce"], "resources": resources, "storageClassName": storage_class}
-        return {"metadata": {"name": name}, "spec": spec}
-
     assert "requested: gold.storageclass.storage.k8s.io/requests.storage=2Gi" in refused(
-        space.create("persistentvolumeclaims", claim("a", "2Gi", "gold"))
+        space.create("persistentvolumeclaims", build_claim("a", "2Gi", storageClassName="gold"))
     )
-    space.made("persistentvolumeclaims", claim("a", "1Gi", "gold"))
-    space.made("persistentvolumeclaims", claim("b", "3Gi", "slow"))
+    space.made("persistentvolumeclaims", build_claim("a", "1Gi", storageClassName="gold"))
+    space.made("persistentvolumeclaims", build_claim("b", "3Gi", storageClassName="slow"))
     assert space.used("q") == {
         "persistentvolumeclaims": "2",
         "requests.storage": "4Gi",
@@ -218,15 +215,12 @@ def test_devices_of_resource_claims_are_charged(space: Space) -> None:
         "q", {"gpu.deviceclass.resource.k8s.io/devices": "3", "count/resourceclaims.resource.k8s.io": "5"}
     )
 
-    def claim(name: str, count: int) -> dict[str, Any]:
-        exactly = {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": count}
-        return {
-            "metadata": {"name": name},
-            "spec": {"devices": {"requests": [{"name": "r", "exactly": exactly}]}},
-        }
-
-    space.made("resource.k8s.io/v1/resourceclaims", claim("a", 2))
-    answer = space.create("resource.k8s.io/v1/resourceclaims", claim("b", 2))
+    space.made(
+        "resource.k8s.io/v1/resourceclaims", build_device_claim("a", allocationMode="ExactCount", count=2)
+    )
+    answer = space.create(
+        "resource.k8s.io/v1/resourceclaims", build_device_claim("b", allocationMode="ExactCount", count=2)
+    )
     assert "requested: gpu.deviceclass.resource.k8s.io/devices=2, used:" in refused(answer)
     assert space.used("q")["count/resourceclaims.resource.k8s.io"] == "1"
 

@@ -17,6 +17,7 @@ import pytest
 from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, Etcd, several
+from tests.builders.services import build_service
 
 SERVERS = 3
 CIDRS = "/apis/networking.k8s.io/v1/servicecidrs"
@@ -50,10 +51,6 @@ def spaces(servers: list[ApiServer]) -> list[Space]:
     return [Space(server, name) for server in servers]
 
 
-def service(name: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]} | spec}
-
-
 def cidr(name: str, *cidrs: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"cidrs": list(cidrs)}}
 
@@ -72,7 +69,7 @@ def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
 
     def work(number: int) -> int:
         space, name = spaces[number % SERVERS], f"s{number // 2}"
-        answer = space.create("services", service(name, type="NodePort"))
+        answer = space.create("services", build_service(name, type="NodePort"))
         assert answer.status in {201, 409, 422}, answer.body
         if answer.status == 201 and number % 7 == 0:
             space.delete("services", name, "")
@@ -103,7 +100,7 @@ def test_a_server_that_is_killed_leaves_nothing_doubled(
         nonlocal calls
         space = targets[number % len(targets)]
         with contextlib.suppress(OSError, http.client.HTTPException):
-            space.create("services", service(f"k{number}", type="NodePort"))
+            space.create("services", build_service(f"k{number}", type="NodePort"))
         calls += 1
         if calls == 15:
             # As a crash: nothing is finished.
@@ -126,7 +123,7 @@ def test_a_server_that_is_killed_leaves_nothing_doubled(
 
 def test_one_of_many_concurrent_services_gets_a_requested_address(spaces: list[Space]) -> None:
     def work(number: int) -> int:
-        wanted = service(f"s{number}", clusterIP="10.96.0.9", type="NodePort")
+        wanted = build_service(f"s{number}", clusterIP="10.96.0.9", type="NodePort")
         wanted["spec"]["ports"][0]["nodePort"] = 30080
         return spaces[number % SERVERS].create("services", wanted).status
 
@@ -137,13 +134,13 @@ def test_one_of_many_concurrent_services_gets_a_requested_address(spaces: list[S
 
 def test_what_is_refused(spaces: list[Space]) -> None:
     space = spaces[0]
-    outside = space.create("services", service("a", clusterIP="10.99.0.1"))
+    outside = space.create("services", build_service("a", clusterIP="10.99.0.1"))
     assert outside.json["message"] == (
         'Service "a" is invalid: spec.clusterIPs: Invalid value: ["10.99.0.1"]: failed to allocate IP 10.99.0.1: '
         "the provided network does not match the current range"
     )
-    first = space.made("services", service("b"))["spec"]["clusterIP"]
-    taken = space.create("services", service("c", clusterIP=first))
+    first = space.made("services", build_service("b"))["spec"]["clusterIP"]
+    taken = space.create("services", build_service("c", clusterIP=first))
     assert taken.json["message"].endswith(
         f'["{first}"]: failed to allocate IP {first}: provided IP is already allocated'
     )
@@ -154,13 +151,13 @@ def test_a_new_range_gives_addresses_and_is_kept_while_they_are_used(spaces: lis
     server = spaces[0].server
     assert server.post(CIDRS, cidr("second", "10.97.0.0/28")).status == 201
     assert eventually(lambda: condition(server, "second").get("status") == "True")
-    wanted = service("in-second", clusterIP="10.97.0.5")
+    wanted = build_service("in-second", clusterIP="10.97.0.5")
     assert eventually(lambda: spaces[1].create("services", wanted).status in {201, 422})
     assert spaces[0].get("services", "in-second")["spec"]["clusterIP"] == "10.97.0.5"
     assert server.ask("DELETE", f"{CIDRS}/second").status == 200
     blocked = eventually(lambda: condition(server, "second").get("reason") == "Terminating")
     assert blocked
-    assert spaces[2].create("services", service("late", clusterIP="10.97.0.6")).status == 422
+    assert spaces[2].create("services", build_service("late", clusterIP="10.97.0.6")).status == 422
     spaces[0].delete("services", "in-second", "")
     assert eventually(lambda: server.get(f"{CIDRS}/second").status == 404, 30)
 
@@ -177,7 +174,7 @@ def test_an_address_that_was_lost_is_written_down_again(
     servers: list[ApiServer], etcd: Etcd, spaces: list[Space], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The repair loop of a server that starts, with its event."""
-    address = spaces[0].made("services", service("lost"))["spec"]["clusterIP"]
+    address = spaces[0].made("services", build_service("lost"))["spec"]["clusterIP"]
     etcd.delete(f"/registry/ipaddresses/{address}")
     one = ApiServer(tmp_path_factory.mktemp("late"), etcd).start()
     try:

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.clients.kubectl import Kubectl, editor
-
-
-def config_map(name: str = "c", **data: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+from tests.builders.config_maps import build_config_map
 
 
 @pytest.fixture
@@ -26,16 +23,19 @@ def container(kubectl: Kubectl) -> Any:
 
 
 def test_apply_from_the_client_merges_three_ways(kubectl: Kubectl) -> None:
-    assert kubectl("apply", "-f", "-", stdin=config_map(a="1", b="2")) == "configmap/c created"
+    assert (
+        kubectl("apply", "-f", "-", stdin=build_config_map("c", {"a": "1", "b": "2"}))
+        == "configmap/c created"
+    )
     kubectl("patch", "cm", "c", "--type=merge", "-p", '{"data":{"other":"x"}}')
-    assert kubectl("apply", "-f", "-", stdin=config_map(a="2")) == "configmap/c configured"
+    assert kubectl("apply", "-f", "-", stdin=build_config_map("c", {"a": "2"})) == "configmap/c configured"
     assert kubectl.get("cm", "c")["data"] == {"a": "2", "other": "x"}
-    assert kubectl("apply", "-f", "-", stdin=config_map(a="2")) == "configmap/c unchanged"
+    assert kubectl("apply", "-f", "-", stdin=build_config_map("c", {"a": "2"})) == "configmap/c unchanged"
     assert '"a":"2"' in kubectl("apply", "view-last-applied", "cm/c", "-o", "json").replace('": "', '":"')
 
 
 def test_apply_prunes_what_is_no_longer_named(kubectl: Kubectl) -> None:
-    items = [config_map("a"), config_map("b")]
+    items = [build_config_map("a"), build_config_map("b")]
     for item in items:
         item["metadata"]["labels"] = {"set": "one"}
     prune = ("apply", "-f", "-", "--prune", "-l", "set=one", "--prune-allowlist=core/v1/ConfigMap")
@@ -45,31 +45,34 @@ def test_apply_prunes_what_is_no_longer_named(kubectl: Kubectl) -> None:
 
 def test_apply_by_the_server_knows_owners(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
-    assert kubectl(*apply, "--field-manager=one", stdin=config_map(a="1")) == "configmap/c serverside-applied"
-    refused = kubectl.refused(*apply, "--field-manager=two", stdin=config_map(a="2"))
+    assert (
+        kubectl(*apply, "--field-manager=one", stdin=build_config_map("c", {"a": "1"}))
+        == "configmap/c serverside-applied"
+    )
+    refused = kubectl.refused(*apply, "--field-manager=two", stdin=build_config_map("c", {"a": "2"}))
     assert 'Apply failed with 1 conflict: conflict with "one": .data.a' in refused
-    kubectl(*apply, "--field-manager=two", "--force-conflicts", stdin=config_map(a="2"))
-    kubectl("apply", "-f", "-", stdin=config_map("old", a="1"))
-    kubectl(*apply, stdin=config_map("old", b="1"))
+    kubectl(*apply, "--field-manager=two", "--force-conflicts", stdin=build_config_map("c", {"a": "2"}))
+    kubectl("apply", "-f", "-", stdin=build_config_map("old", {"a": "1"}))
+    kubectl(*apply, stdin=build_config_map("old", {"b": "1"}))
     assert kubectl.get("cm", "old")["data"] == {"b": "1"}
 
 
 def test_diff_says_what_apply_would_do(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", stdin=config_map(a="1"))
+    kubectl("apply", "-f", "-", stdin=build_config_map("c", {"a": "1"}))
     for more in ((), ("--server-side", "--force-conflicts")):
-        done = kubectl.run("diff", *more, "-f", "-", stdin=config_map(a="2"))
+        done = kubectl.run("diff", *more, "-f", "-", stdin=build_config_map("c", {"a": "2"}))
         assert done.returncode == 1, done.stderr
         assert '+  a: "2"' in done.stdout
-    assert kubectl.run("diff", "-f", "-", stdin=config_map(a="1")).returncode == 0
+    assert kubectl.run("diff", "-f", "-", stdin=build_config_map("c", {"a": "1"})).returncode == 0
 
 
 def test_replace_and_replace_by_force(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=config_map(a="1"))
+    kubectl("create", "-f", "-", stdin=build_config_map("c", {"a": "1"}))
     first = kubectl.get("cm", "c")
-    assert kubectl("replace", "-f", "-", stdin=config_map(b="1")) == "configmap/c replaced"
+    assert kubectl("replace", "-f", "-", stdin=build_config_map("c", {"b": "1"})) == "configmap/c replaced"
     assert kubectl.get("cm", "c")["data"] == {"b": "1"}
     assert "the object has been modified" in kubectl.refused("replace", "-f", "-", stdin=first)
-    kubectl("replace", "--force", "-f", "-", stdin=config_map(c="1"))
+    kubectl("replace", "--force", "-f", "-", stdin=build_config_map("c", {"c": "1"}))
     assert kubectl.get("cm", "c")["metadata"]["uid"] != first["metadata"]["uid"]
 
 

@@ -21,6 +21,7 @@ from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
 from tests.apiserver.servers import ApiServer, Etcd, another
+from tests.builders.services import build_service
 
 WRITERS = 8
 SECONDS = 5.0
@@ -66,7 +67,7 @@ def churn(server: ApiServer, path: str, number: int, holdings: Holdings) -> None
     with contextlib.suppress(OSError, http.client.HTTPException):
         for turn in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count(1)):
             name = f"s{number}-{turn}"
-            answer = server.post(path, service(name))
+            answer = server.post(path, build_service(name, type="NodePort"))
             if answer.status == 422:
                 # A port that the killed server reserved stays so until the repair.
                 assert "range is full" in answer.json["message"]
@@ -82,10 +83,6 @@ def churn(server: ApiServer, path: str, number: int, holdings: Holdings) -> None
             if turn % 4 or turn > KEPT * 4:
                 holdings.give_back(made)
                 assert server.ask("DELETE", f"{path}/{name}").status == 200
-
-
-def service(name: str) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
 
 
 def change(server: ApiServer, item: str, **spec: str) -> Any:
@@ -146,7 +143,7 @@ def fill(servers: list[ApiServer], path: str) -> int:
     """Take all node ports that are left; their number."""
     count = 0
     while True:
-        answer = servers[count % len(servers)].post(path, service(f"fill-{count}"))
+        answer = servers[count % len(servers)].post(path, build_service(f"fill-{count}", type="NodePort"))
         if answer.status != 201:
             assert "range is full" in answer.json["message"]
             return count

@@ -7,6 +7,7 @@ import pytest
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok, watching
 from tests.apiserver.servers import ApiServer
+from tests.builders.workloads import build_replica_set
 
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _NO_KUBELET = "kubelet: pods stay pending"
@@ -108,12 +109,6 @@ def test_endpoints_for_a_selector_that_matches_no_pods(governed: ApiServer, home
     eventually(lambda: governed.get(path).status == 404)
 
 
-def replica_set(name: str, replicas: int, labels: dict[str, str]) -> JsonObject:
-    template = {"metadata": {"labels": labels}, "spec": _POD}
-    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
-    return {"metadata": {"name": name, "labels": labels}, "spec": spec}
-
-
 @pytest.mark.entry(
     "ReplicaSet should adopt matching pods on creation and release no longer matching pods",
     without=_NO_KUBELET,
@@ -123,7 +118,12 @@ def test_replica_set_should_adopt_matching_pods_and_release_others(governed: Api
     metadata = {"name": name, "labels": {"name": name}}
     ok(governed, "POST", f"{root(home)}/pods", {"metadata": metadata, "spec": _POD})
     sets = f"/apis/apps/v1/namespaces/{home}/replicasets"
-    made = ok(governed, "POST", sets, replica_set(name, 1, {"name": name}))
+    made = ok(
+        governed,
+        "POST",
+        sets,
+        build_replica_set(name, labels={"name": name}, metadata={"labels": {"name": name}}, replicas=1),
+    )
 
     def controllers_of() -> list[str]:
         owners = ok(governed, "GET", f"{root(home)}/pods/{name}")["metadata"].get("ownerReferences", [])
@@ -138,7 +138,12 @@ def test_replica_set_should_adopt_matching_pods_and_release_others(governed: Api
 def test_replica_set_replace_and_patch(governed: ApiServer, home: str) -> None:
     sets = f"/apis/apps/v1/namespaces/{home}/replicasets"
     labels = {"name": "sample-pod", "pod": "httpd"}
-    ok(governed, "POST", sets, replica_set("test-rs", 1, labels))
+    ok(
+        governed,
+        "POST",
+        sets,
+        build_replica_set("test-rs", labels=labels, metadata={"labels": labels}, replicas=1),
+    )
     eventually(lambda: ok(governed, "GET", f"{sets}/test-rs").get("status", {}).get("replicas") == 1)
 
     def pods() -> int:

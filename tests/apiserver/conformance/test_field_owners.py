@@ -9,6 +9,7 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import Answer, ApiServer
+from tests.builders.workloads import build_deployment
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -44,18 +45,11 @@ def autoscalers(version: str, namespace: str) -> str:
     return f"/apis/autoscaling/{version}/namespaces/{namespace}/horizontalpodautoscalers"
 
 
-def deployment(**spec: Any) -> JsonObject:
-    labels = {"a": "b"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-    spec = {"selector": {"matchLabels": labels}, "template": template, **spec}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec}
-
-
 @pytest.fixture
 def made(server: ApiServer, namespace: str) -> str:
     """The path of a deployment with one replica."""
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    assert server.post(f"{path}?fieldManager=maker", deployment(replicas=1)).status == 201
+    assert server.post(f"{path}?fieldManager=maker", build_deployment("a", replicas=1)).status == 201
     return f"{path}/a"
 
 
@@ -145,7 +139,7 @@ def test_a_client_may_say_that_nobody_owns_anything(
     assert "managedFields" not in cleared["metadata"]
     later = patch(server, made, "me", {"spec": {"paused": False}}).json
     assert "managedFields" not in later["metadata"], "it begins with the first apply"
-    refused = patch(server, made, "applier", deployment(replicas=2), APPLY)
+    refused = patch(server, made, "applier", build_deployment("a", replicas=2), APPLY)
     assert '"before-first-apply" using apps/v1: .spec.replicas' in refused.json["message"]
 
 
@@ -185,23 +179,23 @@ def test_a_write_owns_nothing_of_what_it_cannot_change(server: ApiServer, made: 
     }
     shown = patch(server, f"{made}/status", "status", everything).json
     assert owners(shown)["status", "apps/v1"] == {"f:status": {"f:observedGeneration": {}}}
-    applied = patch(server, made, "me", deployment() | {"status": {"replicas": 9}}, APPLY).json
+    applied = patch(server, made, "me", build_deployment("a") | {"status": {"replicas": 9}}, APPLY).json
     assert "f:status" not in owners(applied)["me", "apps/v1"]
 
 
 def test_kubectl_may_change_what_it_applied_on_the_client(server: ApiServer, namespace: str) -> None:
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    first = deployment(replicas=3)
+    first = build_deployment("a", replicas=3)
     first["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(first)}
     server.post(f"{path}?fieldManager=kubectl-client-side-apply", first)
-    wanted = deployment(replicas=4)
+    wanted = build_deployment("a", replicas=4)
     assert patch(server, f"{path}/a", "other", wanted, APPLY).status == 409
     applied = patch(server, f"{path}/a", "kubectl", wanted, APPLY)
     assert (applied.status, applied.json["spec"]["replicas"]) == (200, 4)
     kept = applied.json["metadata"]["annotations"][LAST_APPLIED]
     assert kept == json.dumps(wanted, sort_keys=True, separators=(",", ":")) + "\n"
     patch(server, f"{path}/a", "scaler", {"spec": {"replicas": 7}})
-    refused = patch(server, f"{path}/a", "kubectl", deployment(replicas=5), APPLY)
+    refused = patch(server, f"{path}/a", "kubectl", build_deployment("a", replicas=5), APPLY)
     assert refused.json["message"] == (
         'Apply failed with 1 conflict: conflict with "scaler" using apps/v1: .spec.replicas'
     )

@@ -9,6 +9,7 @@ import pytest
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
+from tests.builders.pods import build_pod
 
 STRATEGIC = "application/strategic-merge-patch+json"
 IMAGE = "registry.k8s.io/pause:3.10"
@@ -18,11 +19,6 @@ NOW = "2024-01-01T00:00:00Z"
 
 def pods(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/pods"
-
-
-def new_pod(name: str = "p", labels: dict[str, str] | None = None, **spec: Any) -> JsonObject:
-    containers = [{"name": "c", "image": IMAGE}]
-    return {"metadata": {"name": name, "labels": labels or {}}, "spec": {"containers": containers, **spec}}
 
 
 def run(server: ApiServer, namespace: str, name: str, node: str = "n1") -> JsonObject:
@@ -44,7 +40,7 @@ def test_pods_should_run_through_the_lifecycle_of_pods_and_pod_status(
     path = pods(namespace)
     label = "labelSelector=test-pod-static=true"
     version = ok(server, "GET", f"/api/v1/pods?{label}")["metadata"]["resourceVersion"]
-    body = new_pod("pod-test", {"test-pod-static": "true"}, terminationGracePeriodSeconds=1)
+    body = build_pod("pod-test", labels={"test-pod-static": "true"}, terminationGracePeriodSeconds=1)
     ok(server, "POST", path, body)
     with watching(server, path, labelSelector="test-pod-static=true", resourceVersion=version) as watch:
         watch.until("ADDED", "pod-test")
@@ -87,7 +83,7 @@ def test_pods_should_be_submitted_and_removed(server: ApiServer, namespace: str)
     assert listed["items"] == []
     version = listed["metadata"]["resourceVersion"]
     with watching(server, path, labelSelector="time=1", resourceVersion=version) as watch:
-        ok(server, "POST", path, new_pod("p", {"time": "1"}))
+        ok(server, "POST", path, build_pod("p", labels={"time": "1"}))
         assert len(ok(server, "GET", f"{path}?labelSelector=time=1")["items"]) == 1
         watch.until("ADDED", "p")
         run(server, namespace, "p")
@@ -102,7 +98,7 @@ def test_pods_should_be_submitted_and_removed(server: ApiServer, namespace: str)
 @pytest.mark.entry("Pods should be updated", without=WRITTEN)
 def test_pods_should_be_updated(server: ApiServer, namespace: str) -> None:
     path = pods(namespace)
-    ok(server, "POST", path, new_pod("p", {"time": "1"}))
+    ok(server, "POST", path, build_pod("p", labels={"time": "1"}))
     found = run(server, namespace, "p")
     found["metadata"]["labels"]["time"] = "2"
     ok(server, "PUT", f"{path}/p", found)
@@ -113,7 +109,7 @@ def test_pods_should_be_updated(server: ApiServer, namespace: str) -> None:
 @pytest.mark.entry("Pods should allow activeDeadlineSeconds to be updated", without=WRITTEN)
 def test_pods_should_allow_active_deadline_seconds_to_be_updated(server: ApiServer, namespace: str) -> None:
     path = pods(namespace)
-    ok(server, "POST", path, new_pod())
+    ok(server, "POST", path, build_pod())
     found = run(server, namespace, "p")
     found["spec"]["activeDeadlineSeconds"] = 5
     assert ok(server, "PUT", f"{path}/p", found)["spec"]["activeDeadlineSeconds"] == 5
@@ -130,7 +126,7 @@ def test_pods_should_allow_active_deadline_seconds_to_be_updated(server: ApiServ
 def test_pods_should_patch_a_pod_status(server: ApiServer, namespace: str) -> None:
     path = pods(namespace)
     label = f"podname={namespace}"
-    ok(server, "POST", path, new_pod("p", {"podname": namespace}))
+    ok(server, "POST", path, build_pod("p", labels={"podname": namespace}))
     before = run(server, namespace, "p")
     assert len(ok(server, "GET", f"/api/v1/pods?labelSelector={label}")["items"]) == 1
     patch = {"status": {"message": "Patched by e2e test", "reason": "E2E"}}
@@ -145,7 +141,7 @@ def test_pods_should_patch_a_pod_status(server: ApiServer, namespace: str) -> No
 )
 def test_pod_generation_should_start_at_1_and_increment_per_update(server: ApiServer, namespace: str) -> None:
     path = f"{pods(namespace)}/p"
-    body = new_pod(initContainers=[{"name": "i", "image": IMAGE}])
+    body = build_pod(initContainers=[{"name": "i", "image": IMAGE}])
     assert ok(server, "POST", pods(namespace), body)["metadata"]["generation"] == 1
     foo = {"key": "foo", "operator": "Equal", "value": "bar", "effect": "NoSchedule"}
     expected = run(server, namespace, "p")["metadata"]["generation"]
@@ -174,7 +170,7 @@ def test_pod_generation_custom_set_generation_on_new_pods_and_graceful_delete(
     server: ApiServer, namespace: str
 ) -> None:
     path = f"{pods(namespace)}/p"
-    body = new_pod()
+    body = build_pod()
     body["metadata"]["generation"] = 100
     assert ok(server, "POST", pods(namespace), body)["metadata"]["generation"] == 1
     assert run(server, namespace, "p")["metadata"]["generation"] == 1
@@ -190,7 +186,7 @@ def test_pod_generation_custom_set_generation_on_new_pods_and_graceful_delete(
 def test_qos_class_should_be_set_on_pods_with_matching_resource_requests_and_limits(
     server: ApiServer, namespace: str
 ) -> None:
-    body = new_pod()
+    body = build_pod()
     sizes = {"cpu": "100m", "memory": "100Mi"}
     body["spec"]["containers"][0]["resources"] = {"requests": sizes, "limits": sizes}
     ok(server, "POST", pods(namespace), body)
@@ -201,7 +197,7 @@ def test_qos_class_should_be_set_on_pods_with_matching_resource_requests_and_lim
     "Ephemeral Containers should update the ephemeral containers in an existing pod", without=WRITTEN
 )
 def test_ephemeral_containers_should_be_updated_in_an_existing_pod(server: ApiServer, namespace: str) -> None:
-    ok(server, "POST", pods(namespace), new_pod())
+    ok(server, "POST", pods(namespace), build_pod())
     run(server, namespace, "p")
     path = f"{pods(namespace)}/p/ephemeralcontainers"
 
@@ -226,7 +222,7 @@ def test_ephemeral_containers_should_be_updated_in_an_existing_pod(server: ApiSe
 def test_sysctls_should_reject_invalid_sysctls(server: ApiServer, namespace: str) -> None:
     names = ("foo-", "kernel.shmmax", "safe-and-unsafe", "bar..")
     sysctls = [{"name": name, "value": "100000000"} for name in names]
-    refused = server.post(pods(namespace), new_pod(securityContext={"sysctls": sysctls}))
+    refused = server.post(pods(namespace), build_pod(securityContext={"sysctls": sysctls}))
     assert refused.status == 422
     for number, name in ((0, "foo-"), (3, "bar..")):
         at = f'spec.securityContext.sysctls[{number}].name: Invalid value: "{name}"'
@@ -240,7 +236,9 @@ def test_csi_inline_volumes_should_support_csi_volume_source_in_pod_api(
     server: ApiServer, namespace: str
 ) -> None:
     path = pods(namespace)
-    body = new_pod("p", {"csi": namespace}, volumes=[{"name": "v", "csi": {"driver": "e2e.example.com"}}])
+    body = build_pod(
+        "p", labels={"csi": namespace}, volumes=[{"name": "v", "csi": {"driver": "e2e.example.com"}}]
+    )
     ok(server, "POST", path, body)
     found = ok(server, "GET", f"{path}/p")
     assert found["spec"]["volumes"][0]["csi"]["driver"] == "e2e.example.com"
@@ -259,7 +257,7 @@ def runtime_class(server: ApiServer, namespace: str, **more: Any) -> str:
 
 
 def rejected(server: ApiServer, namespace: str, name: str) -> None:
-    refused = server.post(pods(namespace), new_pod(runtimeClassName=name))
+    refused = server.post(pods(namespace), build_pod(runtimeClassName=name))
     assert (refused.status, refused.json["reason"]) == (403, "Forbidden")
     assert f'RuntimeClass "{name}" not found' in refused.json["message"]
 
@@ -285,7 +283,7 @@ def test_runtime_class_should_reject_a_pod_requesting_a_deleted_one(
 )
 def test_runtime_class_without_pod_overhead(server: ApiServer, namespace: str) -> None:
     name = runtime_class(server, namespace)
-    assert "overhead" not in ok(server, "POST", pods(namespace), new_pod(runtimeClassName=name))["spec"]
+    assert "overhead" not in ok(server, "POST", pods(namespace), build_pod(runtimeClassName=name))["spec"]
 
 
 @pytest.mark.entry(
@@ -295,4 +293,4 @@ def test_runtime_class_without_pod_overhead(server: ApiServer, namespace: str) -
 def test_runtime_class_should_initialize_a_pods_overhead(server: ApiServer, namespace: str) -> None:
     fixed = {"cpu": "10m", "memory": "1Mi"}
     name = runtime_class(server, namespace, overhead={"podFixed": fixed})
-    assert ok(server, "POST", pods(namespace), new_pod(runtimeClassName=name))["spec"]["overhead"] == fixed
+    assert ok(server, "POST", pods(namespace), build_pod(runtimeClassName=name))["spec"]["overhead"] == fixed

@@ -9,18 +9,12 @@ import pytest
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import MERGE, merge, ok, watching
 from tests.apiserver.servers import Answer, ApiServer
+from tests.builders.config_maps import build_config_map
+from tests.builders.pods import build_pod
 
 APPLY = "application/apply-patch+yaml"
-HELD = {"finalizers": ["a.example/f"]}
+HELD: dict[str, Any] = {"finalizers": ["a.example/f"]}
 LONG_AGO = "2026-01-01T00:00:00Z"
-
-
-def pod(**spec: Any) -> JsonObject:
-    return {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
-
-
-def config_map(**metadata: Any) -> JsonObject:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", **metadata}}
 
 
 def workload(**spec: Any) -> JsonObject:
@@ -44,7 +38,7 @@ def owners(obj: JsonObject) -> list[tuple[str, str]]:
 
 def test_who_watches_sees_a_pod_end_before_it_is_gone(server: ApiServer, namespace: str) -> None:
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    made = ok(server, "POST", pods, pod())["metadata"]
+    made = ok(server, "POST", pods, build_pod())["metadata"]
     with watching(server, pods, resourceVersion=made["resourceVersion"]) as watch:
         ok(server, "DELETE", f"{pods}/p")
         (first, ending), (second, gone) = watch.next(), watch.next()
@@ -57,7 +51,7 @@ def test_who_watches_sees_a_pod_end_before_it_is_gone(server: ApiServer, namespa
 
 def test_a_deletion_that_runs_is_only_made_shorter(server: ApiServer, namespace: str) -> None:
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    ok(server, "POST", pods, pod(nodeName="n1", terminationGracePeriodSeconds=20))
+    ok(server, "POST", pods, build_pod(nodeName="n1", terminationGracePeriodSeconds=20))
     first = ok(server, "DELETE", f"{pods}/p")["metadata"]
     for options in (
         {},
@@ -73,7 +67,7 @@ def test_a_deletion_that_runs_is_only_made_shorter(server: ApiServer, namespace:
 
 def test_a_foreground_deletion_returns_202_while_finalizers_remain(server: ApiServer, namespace: str) -> None:
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
-    ok(server, "POST", maps, config_map(**HELD))
+    ok(server, "POST", maps, build_config_map("a", **HELD))
     assert server.ask("DELETE", f"{maps}/a", {"orphanDependents": False}).status == 202
     assert server.ask("DELETE", f"{maps}/a", {"propagationPolicy": "Background"}).status == 200
     ending = server.ask("DELETE", f"/api/v1/namespaces/{namespace}", {"orphanDependents": False})
@@ -111,11 +105,11 @@ def test_events_of_any_version_come_in_pages(server: ApiServer, namespace: str) 
 
 def test_an_applied_object_may_be_on_its_way_out_from_the_start(server: ApiServer, namespace: str) -> None:
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
-    ending = {"deletionTimestamp": LONG_AGO, "deletionGracePeriodSeconds": 0}
-    assert "deletionTimestamp" not in ok(server, "POST", maps, config_map(**ending, name="b"))["metadata"]
-    made = applied(server, f"{maps}/a", config_map(**ending))
+    ending: dict[str, Any] = {"deletionTimestamp": LONG_AGO, "deletionGracePeriodSeconds": 0}
+    assert "deletionTimestamp" not in ok(server, "POST", maps, build_config_map("b", **ending))["metadata"]
+    made = applied(server, f"{maps}/a", build_config_map("a", **ending))
     assert (made.status, made.json["metadata"]["deletionTimestamp"]) == (201, LONG_AGO)
-    refused = server.post(maps, config_map(generateName="a-"))
+    refused = server.post(maps, build_config_map("a", generateName="a-"))
     assert refused.json["message"].startswith('object is being deleted: configmaps "a" already exists, the')
     merge(server, f"{maps}/a", {})
     assert server.get(f"{maps}/a").status == 404
@@ -123,7 +117,7 @@ def test_an_applied_object_may_be_on_its_way_out_from_the_start(server: ApiServe
 
 def test_times_of_a_deletion_have_owners_and_stay(server: ApiServer, namespace: str) -> None:
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
-    ok(server, "POST", maps, config_map(**HELD))
+    ok(server, "POST", maps, build_config_map("a", **HELD))
     since = ok(server, "DELETE", f"{maps}/a")["metadata"]["deletionTimestamp"]
     changed = merge(server, f"{maps}/a?fieldManager=m", {"metadata": {"deletionTimestamp": LONG_AGO}})
     assert changed["metadata"]["deletionTimestamp"] == since
@@ -143,7 +137,7 @@ def test_an_apply_of_nothing_owns_nothing(server: ApiServer, namespace: str) -> 
 
 def test_a_dry_run_shows_what_would_not_be_stored(server: ApiServer, namespace: str) -> None:
     item = f"/api/v1/namespaces/{namespace}/configmaps/a"
-    obj = config_map(resourceVersion="1", selfLink="x")
+    obj = build_config_map("a", resourceVersion="1", selfLink="x")
     shown = applied(server, item, obj, query="&dryRun=All").json["metadata"]
     assert (shown["resourceVersion"], shown.get("selfLink")) == ("1", "x")
     made = applied(server, item, obj).json["metadata"]
@@ -153,7 +147,7 @@ def test_a_dry_run_shows_what_would_not_be_stored(server: ApiServer, namespace: 
 def test_what_is_left_in_a_namespace_that_is_gone_is_not_changed(server: ApiServer) -> None:
     item, maps = "/api/v1/namespaces/left", "/api/v1/namespaces/left/configmaps"
     ok(server, "POST", "/api/v1/namespaces", {"metadata": {"name": "left"}})
-    ok(server, "POST", maps, config_map())
+    ok(server, "POST", maps, build_config_map("a"))
     ok(server, "DELETE", item)
     merge(server, f"{maps}/a", {"data": {"k": "v"}})
     ok(server, "PUT", f"{item}/finalize", {"metadata": {"name": "left"}})

@@ -9,6 +9,7 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import Answer, ApiServer, Etcd
+from tests.builders.pods import build_pod
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
@@ -19,11 +20,6 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 def merged(server: ApiServer, path: str, body: Any) -> Answer:
     return server.ask("PATCH", path, body, content_type=MERGE)
-
-
-def pod(**spec: Any) -> JsonObject:
-    spec = {"containers": [{"name": "c", "image": "i"}], **spec}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
 
 
 def near(*keys: str) -> JsonObject:
@@ -200,7 +196,7 @@ def test_an_unknown_selinux_change_policy_is_rejected_with_the_supported_values(
     server: ApiServer, namespace: str
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods"
-    server.post(path, pod(securityContext={"seLinuxChangePolicy": "Recursive"}))
+    server.post(path, build_pod("a", securityContext={"seLinuxChangePolicy": "Recursive"}))
     refused = merged(server, f"{path}/a", {"spec": {"securityContext": {"seLinuxChangePolicy": "Bad"}}})
     cause = refused.json["details"]["causes"][0]
     assert cause["message"] == 'Unsupported value: "Bad": supported values: "MountOption", "Recursive"'
@@ -208,7 +204,7 @@ def test_an_unknown_selinux_change_policy_is_rejected_with_the_supported_values(
 
 def test_a_gated_pods_affinity_comes_with_a_node_affinity_only(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods"
-    server.post(path, pod(schedulingGates=[{"name": "a.io/b"}]))
+    server.post(path, build_pod("a", schedulingGates=[{"name": "a.io/b"}]))
     refused = merged(server, f"{path}/a", {"spec": {"affinity": {}}})
     assert '+ "affinity": {}' in refused.json["message"]
     taken = merged(server, f"{path}/a", {"spec": {"affinity": {"nodeAffinity": {REQUIRED: near("a")}}}})

@@ -9,12 +9,10 @@ import pytest
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
+from tests.builders.config_maps import build_config_map
 
 LABEL = "watch-this-configmap"
-
-
-def config_map(name: str, label: str = "a") -> JsonObject:
-    return {"metadata": {"name": name, "labels": {LABEL: label}}, "data": {"mutation": "0"}}
+_DATA = {"mutation": "0"}
 
 
 def mutate(server: ApiServer, path: str, number: int) -> JsonObject:
@@ -31,10 +29,10 @@ def test_watchers_should_observe_add_update_and_delete_watch_notifications_on_co
         watching(server, path, labelSelector=f"{LABEL}=b") as second,
         watching(server, path, labelSelector=f"{LABEL} in (a,b)".replace(" ", "%20")) as both,
     ):
-        ok(server, "POST", path, config_map("one"))
+        ok(server, "POST", path, build_config_map("one", _DATA, labels={LABEL: "a"}))
         mutate(server, f"{path}/one", 1)
         ok(server, "DELETE", f"{path}/one")
-        ok(server, "POST", path, config_map("two", "b"))
+        ok(server, "POST", path, build_config_map("two", _DATA, labels={LABEL: "b"}))
         ok(server, "DELETE", f"{path}/two")
         seen = [(type_, obj["metadata"]["name"]) for type_, obj in (first.next(), first.next(), first.next())]
         assert seen == [("ADDED", "one"), ("MODIFIED", "one"), ("DELETED", "one")]
@@ -47,7 +45,7 @@ def test_watchers_should_be_able_to_start_watching_from_a_specific_resource_vers
     server: ApiServer, namespace: str
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
-    ok(server, "POST", path, config_map("a"))
+    ok(server, "POST", path, build_config_map("a", _DATA, labels={LABEL: "a"}))
     first = mutate(server, f"{path}/a", 1)
     mutate(server, f"{path}/a", 2)
     ok(server, "DELETE", f"{path}/a")
@@ -67,7 +65,7 @@ def test_watchers_should_be_able_to_restart_watching_from_the_last_resource_vers
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     with watching(server, path) as watch:
-        ok(server, "POST", path, config_map("a"))
+        ok(server, "POST", path, build_config_map("a", _DATA, labels={LABEL: "a"}))
         mutate(server, f"{path}/a", 1)
         watch.until("ADDED", "a")
         last = watch.until("MODIFIED", "a")
@@ -85,7 +83,7 @@ def test_watchers_should_observe_an_object_deletion_if_it_stops_meeting_the_requ
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     with watching(server, path, labelSelector=f"{LABEL}=a") as watch:
-        ok(server, "POST", path, config_map("a"))
+        ok(server, "POST", path, build_config_map("a", _DATA, labels={LABEL: "a"}))
         mutate(server, f"{path}/a", 1)
         merge(server, f"{path}/a", {"metadata": {"labels": {LABEL: "wrong"}}})
         mutate(server, f"{path}/a", 2)
@@ -111,7 +109,7 @@ def test_watchers_should_receive_events_on_concurrent_watches_in_same_order(
     start = ok(server, "GET", path)["metadata"]["resourceVersion"]
 
     def write(number: int) -> list[str]:
-        made = [ok(server, "POST", path, config_map(f"c{number}"))]
+        made = [ok(server, "POST", path, build_config_map(f"c{number}", _DATA, labels={LABEL: "a"}))]
         made += [mutate(server, f"{path}/c{number}", 1)]
         return [each["metadata"]["resourceVersion"] for each in made]
 

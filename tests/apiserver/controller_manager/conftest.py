@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.servers import ApiServer, running
+from tests.builders.pods import build_pod
 
 _NUMBERS: Final = itertools.count()
 
@@ -52,11 +53,10 @@ class Space:
     def set_status(self, plural: str, name: str, status: JsonObject) -> None:
         merge(self.server, f"{self.path(plural, name)}/status", {"status": status})
 
-    def create_pod(self, name: str, node: str = "", **spec: object) -> JsonObject:
-        body = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}], **spec}
+    def create_pod(self, name: str, node: str = "", **spec: Any) -> JsonObject:
         if node:
-            body["nodeName"] = node
-        return self.create("pods", {"metadata": {"name": name}, "spec": body})
+            spec["nodeName"] = node
+        return self.create("pods", build_pod(name, **spec))
 
     def create_bound_claim(
         self, name: str, source: JsonObject, modes: Sequence[str], *, storage_class: str = ""

@@ -19,6 +19,7 @@ from tests.apiserver.fake_kubelet import FakeKubelet, fake_kubelet
 from tests.apiserver.schedulers import scheduler
 from tests.apiserver.scheduling.extender_server import ExtenderServer, extender_server
 from tests.apiserver.servers import ApiServer
+from tests.builders.pods import build_pod
 
 NODES: Final = ("node-a", "node-b")
 _NUMBERS = itertools.count()
@@ -81,17 +82,13 @@ class Space:
     ) -> JsonObject:
         """A pod that requests the resource. node: where it must run."""
         amounts = {self.resource: str(amount)}
-        container = {
-            "name": "pause",
-            "image": "registry.k8s.io/pause:3.10",
-            "resources": {"requests": amounts, "limits": amounts},
-        }
-        whole: JsonObject = {"containers": [container], "priorityClassName": priority} | spec
         if node:
             field = {"key": "metadata.name", "operator": "In", "values": [node]}
             terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
-            whole["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
-        return {"metadata": {"name": name} | (meta or {}), "spec": whole}
+            spec["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+        return build_pod(
+            name, requests=amounts, limits=amounts, metadata=meta, **{"priorityClassName": priority} | spec
+        )
 
     def create_pod(
         self, name: str, *, amount: int, priority: str, namespace: str = "", **more: Any

@@ -9,6 +9,8 @@ from typing import Any, Final
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.scheduling.conftest import Space
+from tests.builders.containers import build_container
+from tests.builders.pods import build_pod
 
 _GROUP: Final = "/apis/resource.k8s.io/v1"
 
@@ -61,13 +63,9 @@ class Devices:
     def create_pod(self, name: str, *claims: str, **more: Any) -> None:
         """more: of the pod's spec."""
         references = [{"name": claim, "resourceClaimName": claim} for claim in claims]
-        container = {
-            "name": "pause",
-            "image": "registry.k8s.io/pause:3.10",
-            "resources": {"claims": [{"name": claim} for claim in claims]},
-        }
-        spec = {"containers": [container], "resourceClaims": references} | more
-        ok(self.space.server, "POST", self.space.pods, {"metadata": {"name": name}, "spec": spec})
+        container = build_container(resources={"claims": [{"name": claim} for claim in claims]})
+        body = build_pod(name, containers=[container], resourceClaims=references, **more)
+        ok(self.space.server, "POST", self.space.pods, body)
 
     def get_claim(self, name: str) -> JsonObject:
         return ok(self.space.server, "GET", f"{self.claims}/{name}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.scheduling.conftest import NODES, Space
 from tests.apiserver.scheduling.extender_server import MANAGED, SECURE, WHOLE, ExtenderServer
+from tests.builders.pods import build_pod
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +22,8 @@ def _clean(space: Space) -> Iterator[None]:
 def create_pod(space: Space, name: str, resource: str, labels: dict[str, str], own: str = "") -> None:
     """own: how much of the resource of the space it requests, too."""
     amounts = {resource: "1"} | ({space.resource: own} if own else {})
-    container = {
-        "name": "c",
-        "image": "registry.k8s.io/pause:3.10",
-        "resources": {"requests": amounts, "limits": amounts},
-    }
-    spec: dict[str, Any] = {"containers": [container], "priorityClassName": "high"}
-    ok(space.server, "POST", space.pods, {"metadata": {"name": name, "labels": labels}, "spec": spec})
+    body = build_pod(name, labels=labels, requests=amounts, limits=amounts, priorityClassName="high")
+    ok(space.server, "POST", space.pods, body)
 
 
 def get_node(space: Space, name: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.scheduling.conftest import NODES, Space
 from tests.apiserver.scheduling.test_preemption import wait_for_message
+from tests.builders.pods import build_pod
 
 _STORAGE = "/apis/storage.k8s.io/v1"
 
@@ -58,9 +59,7 @@ def create_volume(space: Space, driver: str, name: str) -> str:
 
 def create_pod(space: Space, name: str, claim: str) -> None:
     volume = {"name": "v", "persistentVolumeClaim": {"claimName": claim}}
-    container = {"name": "c", "image": "registry.k8s.io/pause:3.10"}
-    spec = {"containers": [container], "volumes": [volume]}
-    ok(space.server, "POST", space.pods, {"metadata": {"name": name}, "spec": spec})
+    ok(space.server, "POST", space.pods, build_pod(name, volumes=[volume]))
 
 
 def test_a_node_has_no_more_volumes_than_its_driver_attaches(space: Space, driver: str) -> None:

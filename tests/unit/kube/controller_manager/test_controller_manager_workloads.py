@@ -3,26 +3,23 @@
 import asyncio
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonObject
+from tests.builders.workloads import build_deployment
+
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "web"}},
     "spec": {"containers": [{"name": "c", "image": "i:1"}]},
 }
+# What the API server sets.
+DEFAULTS: dict[str, Any] = {
+    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+    "revisionHistoryLimit": 10,
+    "progressDeadlineSeconds": 600,
+}
 
 
-def deployment(replicas: int, **spec: Any) -> dict[str, Any]:
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
-    return {
-        "metadata": {"name": "web"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": TEMPLATE,
-            "strategy": rolling,
-            "revisionHistoryLimit": 10,
-            "progressDeadlineSeconds": 600,
-            **spec,
-        },
-    }
+def make_deployment(replicas: int, **spec: Any) -> JsonObject:
+    return build_deployment(replicas=replicas, template=TEMPLATE, **DEFAULTS | spec)
 
 
 async def make_ready(api: Any) -> None:
@@ -49,7 +46,7 @@ async def settle(api: Any, image: str, replicas: int) -> None:
 
 async def test_a_deployment_becomes_pods_and_says_so(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(3))
+    await api.create("deployments", make_deployment(3))
     await settle(api, "i:1", 3)
     (rs,) = api.list("replicasets")
     digest = rs["metadata"]["labels"]["pod-template-hash"]
@@ -70,7 +67,7 @@ async def test_a_deployment_becomes_pods_and_says_so(api: Any, start: Any) -> No
 
 async def test_a_new_template_rolls_without_losing_availability_and_back(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(4))
+    await api.create("deployments", make_deployment(4))
     await settle(api, "i:1", 4)
     await api.change(
         "deployments",
@@ -117,7 +114,7 @@ async def test_an_annotation_rolls_back(api: Any, start: Any) -> None:
         return [(each["reason"], each["message"]) for each in api.list("events")]
 
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(1))
+    await api.create("deployments", make_deployment(1))
     await settle(api, "i:1", 1)
     await undo("0")
     message = "Unable to find last revision."
@@ -138,7 +135,7 @@ async def test_an_annotation_rolls_back(api: Any, start: Any) -> None:
 
 async def test_a_resize_follows(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(2))
+    await api.create("deployments", make_deployment(2))
     await settle(api, "i:1", 2)
     await api.change("deployments", "web", {"spec": {"replicas": 5}})
     await settle(api, "i:1", 5)
@@ -148,7 +145,7 @@ async def test_a_resize_follows(api: Any, start: Any) -> None:
 
 async def test_recreate_ends_the_old_before_it_begins_the_new(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(2, strategy={"type": "Recreate"}))
+    await api.create("deployments", make_deployment(2, strategy={"type": "Recreate"}))
     await settle(api, "i:1", 2)
     await api.change(
         "deployments",
@@ -166,7 +163,7 @@ async def test_recreate_ends_the_old_before_it_begins_the_new(api: Any, start: A
 
 async def test_a_paused_deployment_waits(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(1, paused=True))
+    await api.create("deployments", make_deployment(1, paused=True))
 
     def told() -> bool:
         conditions = api.get("deployments", "web").get("status", {}).get("conditions", [])
@@ -180,7 +177,7 @@ async def test_a_paused_deployment_waits(api: Any, start: Any) -> None:
 
 async def test_a_complete_deployment_that_is_paused_stays_paused(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
-    await api.create("deployments", deployment(2))
+    await api.create("deployments", make_deployment(2))
     await settle(api, "i:1", 2)
     await api.until(lambda: "NewReplicaSetAvailable" in list_reasons(api))
     await api.change("deployments", "web", {"spec": {"paused": True, "progressDeadlineSeconds": 1}})

@@ -9,6 +9,13 @@ from kprov.kube.api.meta import Condition
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.controller_manager.disruption import budget
 from kprov.kube.machinery import timestamps
+from tests.builders.pods import build_conditions, view_pod
+
+
+def make_pod(name: str, *, deleted: bool = False, ready: bool = True) -> Pod:
+    metadata = {"deletionTimestamp": "2026-01-01T11:00:00Z"} if deleted else {}
+    return view_pod(name, metadata=metadata, status={"conditions": build_conditions(Ready=ready)})
+
 
 NOW = timestamps.seconds("2026-01-01T12:00:00Z")
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -18,14 +25,6 @@ def pdb(**spec: Any) -> PodDisruptionBudget:
     made = PodDisruptionBudget()
     for name, value in spec.items():
         setattr(made.spec, name, value)
-    return made
-
-
-def pod(name: str, *, deleted: bool = False, ready: bool = True) -> Pod:
-    made = Pod()
-    made.metadata.name = name
-    made.metadata.deletion_timestamp = "2026-01-01T11:00:00Z" if deleted else None
-    made.status.conditions = [Condition(type="Ready", status="True" if ready else "False")]
     return made
 
 
@@ -51,7 +50,13 @@ def test_evicted_pods_are_waited_for_two_minutes() -> None:
         "going": "2026-01-01T11:59:00Z",
         "gone": "2026-01-01T11:59:00Z",
     }
-    pods = [pod("awaited"), pod("stayed"), pod("going", deleted=True), pod("other"), pod("no", ready=False)]
+    pods = [
+        make_pod("awaited"),
+        make_pod("stayed"),
+        make_pod("going", deleted=True),
+        make_pod("other"),
+        make_pod("no", ready=False),
+    ]
     found = budget.find_evicted(one, pods, NOW)
     assert found.awaited == {"awaited": "2026-01-01T11:59:00Z"}
     assert [each.metadata.name for each in found.stayed] == ["stayed"]
@@ -69,14 +74,14 @@ def test_without_pods_nothing_is_allowed() -> None:
 
 
 def test_a_mark_of_disruption_is_stale_after_two_minutes() -> None:
-    marked = pod("p")
+    marked = make_pod("p")
     mark = Condition(type="DisruptionTarget", status="True", last_transition_time="2026-01-01T11:59:00Z")
     marked.status.conditions.append(mark)
     assert budget.get_seconds_until_stale(marked, NOW) == 60.0
     assert budget.get_seconds_until_stale(marked, NOW + 600) == 0.0
     mark.reason = "TerminationByKubelet"
     assert budget.get_seconds_until_stale(marked, NOW) is None
-    assert budget.get_seconds_until_stale(pod("p"), NOW) is None
+    assert budget.get_seconds_until_stale(make_pod("p"), NOW) is None
 
 
 async def new_pods(api: Any, count: int, owner: dict[str, Any] | None = None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.builders.pods import build_pod
+
 from .conftest import ApiServer
 
 HARD = {"pods": "5", "configmaps": "2", "requests.cpu": "1"}
@@ -13,13 +15,8 @@ def status(api: ApiServer) -> Any:
     return api.get("resourcequotas", "q").get("status") or {}
 
 
-def pod(name: str) -> dict[str, Any]:
-    container = {"name": "c", "resources": {"requests": {"cpu": "100m"}}}
-    return {"metadata": {"name": name}, "spec": {"containers": [container]}}
-
-
 async def test_a_new_quota_learns_what_is_there(api: ApiServer, start: Any) -> None:
-    await api.create("pods", pod("a"))
+    await api.create("pods", build_pod("a", cpu="100m"))
     await api.create("configmaps", {"metadata": {"name": "a"}})
     await start("resourcequota-controller")
     await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
@@ -29,7 +26,7 @@ async def test_a_new_quota_learns_what_is_there(api: ApiServer, start: Any) -> N
 
 async def test_what_ends_or_goes_is_given_back(api: ApiServer, start: Any) -> None:
     for name in ("a", "b"):
-        await api.create("pods", pod(name))
+        await api.create("pods", build_pod(name, cpu="100m"))
     await start("resourcequota-controller")
     await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
     await api.until(lambda: status(api).get("used", {}).get("pods") == "2")
@@ -51,13 +48,13 @@ async def test_a_charge_that_another_made_meanwhile_is_not_taken_back_at_once(
     api: ApiServer, start: Any
 ) -> None:
     """Admission has charged a pod that is not stored yet, while another one goes."""
-    await api.create("pods", pod("a"))
+    await api.create("pods", build_pod("a", cpu="100m"))
     await start("resourcequota-controller")
     await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
     await api.until(lambda: status(api).get("used", {}).get("pods") == "1")
     await api.change("resourcequotas", "q", {"status": {"used": {"pods": "2"}}})
     await api.delete(("pods", "default", "a"))
-    await api.create("pods", pod("b"))
+    await api.create("pods", build_pod("b", cpu="100m"))
     await api.until(lambda: status(api)["used"]["pods"] == "1")
     assert len(api.list("pods")) == 1
 

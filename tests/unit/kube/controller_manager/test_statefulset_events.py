@@ -2,22 +2,17 @@
 
 from typing import Any
 
+from tests.builders.workloads import build_stateful_set
+
 CLAIM = {"metadata": {"name": "www"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
 READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-
-
-def stateful_set() -> dict[str, Any]:
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-    spec = {
-        "replicas": 1,
-        "serviceName": "web",
-        "selector": {"matchLabels": {"app": "web"}},
-        "template": template,
-        "volumeClaimTemplates": [CLAIM],
-        "revisionHistoryLimit": 10,
-        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
-    }
-    return {"metadata": {"name": "web"}, "spec": spec}
+# The claim, and what the API server sets.
+SPEC: dict[str, Any] = {
+    "replicas": 1,
+    "volumeClaimTemplates": [CLAIM],
+    "revisionHistoryLimit": 10,
+    "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+}
 
 
 def list_messages(api: Any) -> list[tuple[str, str]]:
@@ -27,7 +22,7 @@ def list_messages(api: Any) -> list[tuple[str, str]]:
 async def test_a_pod_waits_for_the_end_of_its_old_claim_and_says_so(api: Any, start: Any) -> None:
     await api.create("persistentvolumeclaims", {"metadata": {"name": "www-web-0", "finalizers": ["x"]}})
     await api.delete(("persistentvolumeclaims", "default", "www-web-0"))
-    await api.create("statefulsets", stateful_set())
+    await api.create("statefulsets", build_stateful_set(**SPEC))
     await start("statefulset-controller")
     message = "Create Pod web-0 in StatefulSet web failed error: pvc www-web-0 is being deleted"
     await api.until(lambda: ("FailedCreate", message) in list_messages(api))
@@ -35,7 +30,7 @@ async def test_a_pod_waits_for_the_end_of_its_old_claim_and_says_so(api: Any, st
 
 
 async def test_new_owners_of_claims_count_as_an_update_of_the_pod(api: Any, start: Any) -> None:
-    await api.create("statefulsets", stateful_set())
+    await api.create("statefulsets", build_stateful_set(**SPEC))
     await start("statefulset-controller")
     await api.until(lambda: api.list("pods"))
     await api.change("pods", "web-0", {"status": READY})

@@ -4,26 +4,21 @@ import dnslib
 import msgspec
 import pytest
 
-from kprov.kube.api.core import Service
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.dns import message, records
 from kprov.kube.dns.forwarder import Forwarder, get_cache_seconds
 from kprov.kube.dns.resolver import Resolver
 from kprov.kube.dns.server import DnsServer
 from kprov.kube.dns.zone import Zone
+from tests.builders.services import view_service
 
 DOMAIN = "cluster.local"
 
 
-def service(name: str, **spec: object) -> Service:
-    document = {"metadata": {"namespace": "shop", "name": name}, "spec": spec}
-    return msgspec.convert(document, Service)
-
-
-WEB = service(
+WEB = view_service(
     "web", clusterIP="10.233.0.10", clusterIPs=["10.233.0.10"], ports=[{"name": "http", "port": 80}]
 )
-DB = service("db", clusterIP="None", clusterIPs=["None"])
+DB = view_service("db", clusterIP="None", clusterIPs=["None"])
 DB_SLICE = msgspec.convert(
     {
         "metadata": {"namespace": "shop", "name": "db-1"},
@@ -37,7 +32,7 @@ DB_SLICE = msgspec.convert(
     },
     EndpointSlice,
 )
-ALIAS = service("alias", type="ExternalName", externalName="Example.com")
+ALIAS = view_service("alias", type="ExternalName", externalName="Example.com")
 
 
 @pytest.fixture
@@ -95,7 +90,7 @@ def test_a_headless_service_names_its_ready_endpoints(zone: Zone) -> None:
 
 
 def test_addresses_not_ready_are_published_on_demand() -> None:
-    subject = service("db", clusterIP="None", publishNotReadyAddresses=True)
+    subject = view_service("db", clusterIP="None", publishNotReadyAddresses=True)
     forward, _ = records.make_service_records(subject, [DB_SLICE], DOMAIN)
     assert "db-2.db.shop.svc.cluster.local" in forward
 

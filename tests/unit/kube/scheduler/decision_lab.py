@@ -21,24 +21,6 @@ from kprov.kube.scheduler.volumes.listers import VolumeListers
 ZONE = "topology.kubernetes.io/zone"
 
 
-def node(name: str, *, cpu: str = "4", memory: str = "8Gi", pods: str = "110", **spec: Any) -> Node:
-    labels = {"kubernetes.io/hostname": name} | spec.pop("labels", {})
-    status = {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}}
-    return msgspec.convert(
-        {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": status}, Node
-    )
-
-
-def pod(name: str = "p", *, cpu: str = "", labels: dict[str, str] | None = None, **spec: Any) -> Pod:
-    container: dict[str, Any] = {"name": "c", "image": "i"}
-    if cpu:
-        container["resources"] = {"requests": {"cpu": cpu}}
-    if "ports" in spec:
-        container["ports"] = spec.pop("ports")
-    meta = {"name": name, "namespace": "ns", "uid": name, "labels": labels or {}}
-    return msgspec.convert({"metadata": meta, "spec": {"containers": [container]} | spec}, Pod)
-
-
 class Lab:
     """A cluster state and the default plugins; like pods are those with the same `app` label."""
 

@@ -18,12 +18,13 @@ from kprov.kube.scheduler.preemption.budgets import build_budgets
 from kprov.kube.scheduler.preemption.candidates import CandidateLimits, find_candidates
 from kprov.kube.scheduler.state import pod_info
 from kprov.kube.scheduler.state.nominator import Nominator
-from tests.unit.kube.scheduler.decision_lab import Lab, pod
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 def running(name: str, priority: int, *, cpu: str = "1", started: int = 0, **more: Any) -> Pod:
     """A pod with a start time in seconds."""
-    made = pod(name, cpu=cpu, priority=priority, **more)
+    made = view_pod(name, cpu=cpu, priority=priority, **more)
     made.status.start_time = f"2026-01-01T00:{started // 60:02}:{started % 60:02}Z"
     return made
 

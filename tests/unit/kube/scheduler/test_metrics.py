@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kprov.kube.component_base import metrics
-from kprov.kube.machinery.json_object import JsonObject
+from tests.builders.pods import build_pod
 from tests.unit.kube.http_server import served
 from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
 
@@ -47,18 +47,13 @@ def read(name: str, **labels: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def build_pod(name: str) -> JsonObject:
-    spec = {"schedulerName": "default-scheduler", "containers": [{"name": "c", "image": "i"}]}
-    return {"metadata": {"name": name}, "spec": spec, "status": {}}
-
-
 async def test_bindings_and_plugins_are_counted(server: SlowServer) -> None:
     labels = {"plugin": "NodeName", "extension_point": "Filter", "profile": "default-scheduler"}
     before = read("plugin_evaluation_total", **labels)
     for name in ("a", "b"):
         await create_node(server, name)
     async with run_scheduler(server):
-        await server.create("pods", build_pod("p"))
+        await server.create("pods", build_pod("p", schedulerName="default-scheduler", status={}))
         await server.until(lambda: server.targets)
         assert read("goroutines", operation="binding") == 1
         assert read("plugin_evaluation_total", **labels) == before + 1

@@ -8,7 +8,8 @@ from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.api.decoding import convert
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.scheduler.volumes.listers import VolumeListers
-from tests.unit.kube.scheduler.decision_lab import Lab, pod
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 BOUND = {"pv.kubernetes.io/bind-completed": "yes"}
 
@@ -61,7 +62,7 @@ class Volumes:
 
 def user(*claims: str, name: str = "p") -> Pod:
     volumes = [{"name": f"v{n}", "persistentVolumeClaim": {"claimName": c}} for n, c in enumerate(claims)]
-    return pod(name, volumes=volumes)
+    return view_pod(name, volumes=volumes)
 
 
 def explain(lab: Lab, p: Pod) -> str:

@@ -14,6 +14,10 @@ from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
+from tests.builders.claims import build_claim
+from tests.builders.pods import build_pod
+
+DEFAULT = {"namespace": "default"}
 
 Put = Callable[..., Awaitable[dict[str, Any]]]
 ALICE = UserInfo("alice", ("system:authenticated",))
@@ -72,16 +76,6 @@ async def admit(registry: Registry, put: Put) -> Admit:
     return Admit(registry, options())
 
 
-def pod(**spec: Any) -> dict[str, Any]:
-    containers = [{"name": "c", "image": "i"}]
-    return {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": containers} | spec}
-
-
-def claim(size: str = "1Gi", **spec: Any) -> dict[str, Any]:
-    resources = {"resources": {"requests": {"storage": size}}}
-    return {"metadata": {"name": "c", "namespace": "default"}, "spec": resources | spec}
-
-
 def refused(caught: pytest.ExceptionInfo[StatusError]) -> str:
     assert caught.value.code == 403
     return caught.value.message
@@ -101,7 +95,7 @@ def test_the_plugins_of_upstream_that_are_not_there_may_be_disabled(registry: Re
 
 
 async def test_a_pod_gets_its_account_token_tolerations_and_priority(admit: Admit) -> None:
-    made = await admit("CREATE", "", "pods", pod())
+    made = await admit("CREATE", "", "pods", build_pod(namespace="default"))
     assert made is not None
     spec = made["spec"]
     assert spec["serviceAccountName"] == "default"
@@ -122,7 +116,7 @@ async def test_the_pull_secrets_of_an_account_are_each_pods_own(admit: Admit, pu
     account = {"metadata": {"name": "puller", "namespace": "default"}, "imagePullSecrets": [{"name": "s"}]}
     await put("", "serviceaccounts", account)
     for _ in range(2):
-        made = await admit("CREATE", "", "pods", pod(serviceAccountName="puller"))
+        made = await admit("CREATE", "", "pods", build_pod(namespace="default", serviceAccountName="puller"))
         assert made is not None
         assert made["spec"]["imagePullSecrets"] == [{"name": "s"}]
         made["spec"]["imagePullSecrets"][0]["name"] = "other"
@@ -131,7 +125,7 @@ async def test_the_pull_secrets_of_an_account_are_each_pods_own(admit: Admit, pu
 async def test_what_is_disabled_does_not_run(registry: Registry, put: Put) -> None:
     await put("", "namespaces", {"metadata": {"name": "default"}})
     admit = Admit(registry, options(disabled=("ServiceAccount", "DefaultTolerationSeconds")))
-    made = await admit("CREATE", "", "pods", pod())
+    made = await admit("CREATE", "", "pods", build_pod(namespace="default"))
     assert made is not None
     assert not made["spec"].keys() & {"serviceAccountName", "tolerations"}
 
@@ -148,10 +142,10 @@ async def test_nothing_is_made_in_a_namespace_that_is_not_there_or_ends(admit: A
 
 async def test_an_unknown_account_or_priority_class_is_refused(admit: Admit) -> None:
     with pytest.raises(StatusError) as caught:
-        await admit("CREATE", "", "pods", pod(serviceAccountName="nobody"))
+        await admit("CREATE", "", "pods", build_pod(namespace="default", serviceAccountName="nobody"))
     assert 'serviceaccount "nobody" not found' in refused(caught)
     with pytest.raises(StatusError) as caught:
-        await admit("CREATE", "", "pods", pod(priorityClassName="high"))
+        await admit("CREATE", "", "pods", build_pod(namespace="default", priorityClassName="high"))
     assert "no PriorityClass with name high was found" in refused(caught)
 
 
@@ -165,7 +159,7 @@ async def test_limits_fill_in_and_bound(admit: Admit, put: Put) -> None:
     }
     metadata = {"name": "l", "namespace": "default"}
     await put("", "limitranges", {"metadata": metadata, "spec": {"limits": [item]}})
-    made = await admit("CREATE", "", "pods", pod())
+    made = await admit("CREATE", "", "pods", build_pod(namespace="default"))
     assert made is not None
     assert made["spec"]["containers"][0]["resources"] == {
         "limits": {"cpu": "200m"},
@@ -176,7 +170,7 @@ async def test_limits_fill_in_and_bound(admit: Admit, put: Put) -> None:
     )
     greedy = [{"name": "c", "image": "i", "resources": {"limits": {"cpu": "1"}}}]
     with pytest.raises(StatusError) as caught:
-        await admit("CREATE", "", "pods", pod(containers=greedy))
+        await admit("CREATE", "", "pods", build_pod(namespace="default", containers=greedy))
     assert "maximum cpu usage per Container is 500m, but limit is 1" in refused(caught)
     assert "max limit to request ratio per Container is 4, but provided ratio is 10.000000" in refused(caught)
 
@@ -185,25 +179,33 @@ async def test_a_claim_gets_the_newest_default_class_and_a_finalizer(admit: Admi
     annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
     metadata = {"name": "std", "annotations": annotations}
     await put("storage.k8s.io", "storageclasses", {"metadata": metadata, "provisioner": "x"})
-    made = await admit("CREATE", "", "persistentvolumeclaims", claim())
+    made = await admit("CREATE", "", "persistentvolumeclaims", build_claim(metadata=DEFAULT))
     assert made is not None
     assert made["spec"]["storageClassName"] == "std"
     assert made["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
-    none = await admit("CREATE", "", "persistentvolumeclaims", claim(storageClassName=""))
+    none = await admit(
+        "CREATE", "", "persistentvolumeclaims", build_claim(metadata=DEFAULT, storageClassName="")
+    )
     assert none is not None
     assert none["spec"]["storageClassName"] == ""
 
 
 async def test_a_claim_grows_only_where_its_class_lets_it(admit: Admit, put: Put) -> None:
-    bound = claim(storageClassName="std") | {"status": {"phase": "Bound"}}
-    bigger = claim("2Gi", storageClassName="std")
+    bound = build_claim(metadata=DEFAULT, storageClassName="std") | {"status": {"phase": "Bound"}}
+    bigger = build_claim(size="2Gi", metadata=DEFAULT, storageClassName="std")
     metadata = {"name": "std"}
     await put("storage.k8s.io", "storageclasses", {"metadata": metadata, "provisioner": "x"})
     with pytest.raises(StatusError) as caught:
         await admit("UPDATE", "", "persistentvolumeclaims", bigger, bound)
     assert "the storageclass that provisions the pvc must support resize" in refused(caught)
     with pytest.raises(StatusError) as caught:
-        await admit("UPDATE", "", "persistentvolumeclaims", bigger, claim(storageClassName="std"))
+        await admit(
+            "UPDATE",
+            "",
+            "persistentvolumeclaims",
+            bigger,
+            build_claim(metadata=DEFAULT, storageClassName="std"),
+        )
     assert "Only bound persistent volume claims can be expanded" in refused(caught)
 
 
@@ -215,14 +217,14 @@ async def test_a_runtime_class_gives_overhead_and_place(admit: Admit, put: Put) 
     overhead = {"podFixed": {"cpu": "100m"}}
     runtime = {"metadata": {"name": "rc"}, "handler": "x", "overhead": overhead, "scheduling": scheduling}
     await put("node.k8s.io", "runtimeclasses", runtime)
-    made = await admit("CREATE", "", "pods", pod(runtimeClassName="rc"))
+    made = await admit("CREATE", "", "pods", build_pod(namespace="default", runtimeClassName="rc"))
     assert made is not None
     assert made["spec"]["overhead"] == {"cpu": "100m"}
     assert made["spec"]["nodeSelector"] == {"kvm": "yes"}
     assert scheduling["tolerations"][0] in made["spec"]["tolerations"]
     for spec in ({"runtimeClassName": "nope"}, {"overhead": {"cpu": "1"}}):
         with pytest.raises(StatusError) as caught:
-            await admit("CREATE", "", "pods", pod(**spec))
+            await admit("CREATE", "", "pods", build_pod(namespace="default", **spec))
         assert "pod rejected" in refused(caught)
 
 

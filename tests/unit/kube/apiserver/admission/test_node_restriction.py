@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
+from tests.builders.nodes import build_node
+from tests.builders.pods import build_pod
 
 Put = Callable[..., Awaitable[dict[str, Any]]]
 N1 = UserInfo("system:node:n1", ("system:nodes",))
 CONTAINERS = [{"name": "c", "image": "i"}]
+make_pod = partial(build_pod, namespace="default", nodeName="n1", containers=CONTAINERS)
 
 
 class Nobody:
@@ -72,22 +76,15 @@ def refusal(registry: Registry, plugin: NodeRestriction) -> Callable[..., Awaita
 Ask = Callable[..., Awaitable[str]]
 
 
-def node(name: str = "n1", **more: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": more.pop("labels", {})}, "spec": more}
-
-
-def pod(node_name: str = "n1", **metadata: Any) -> dict[str, Any]:
-    spec = {"nodeName": node_name, "containers": CONTAINERS}
-    return {"metadata": {"name": "p", "namespace": "default"} | metadata, "spec": spec}
-
-
 async def test_others_are_not_looked_at(refusal: Ask) -> None:
-    assert await refusal("CREATE", "", "nodes", node("n2"), user=UserInfo("x", ("dev",))) == ""
+    assert await refusal("CREATE", "", "nodes", build_node("n2"), user=UserInfo("x", ("dev",))) == ""
 
 
 async def test_a_node_writes_itself_only(refusal: Ask) -> None:
-    assert await refusal("CREATE", "", "nodes", node()) == ""
-    assert 'node "n1" is not allowed to modify node "n2"' in await refusal("CREATE", "", "nodes", node("n2"))
+    assert await refusal("CREATE", "", "nodes", build_node("n1")) == ""
+    assert 'node "n1" is not allowed to modify node "n2"' in await refusal(
+        "CREATE", "", "nodes", build_node("n2")
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,15 +101,15 @@ async def test_a_node_writes_itself_only(refusal: Ask) -> None:
     ],
 )
 async def test_labels_that_a_node_may_have_itself(refusal: Ask, key: str, allowed: bool) -> None:
-    text = await refusal("CREATE", "", "nodes", node(labels={key: "x"}))
+    text = await refusal("CREATE", "", "nodes", build_node("n1", labels={key: "x"}))
     assert (text == "") is allowed
-    text = await refusal("UPDATE", "", "nodes", node(labels={key: "x"}), node())
+    text = await refusal("UPDATE", "", "nodes", build_node("n1", labels={key: "x"}), build_node("n1"))
     assert (text == "") is allowed
 
 
 async def test_a_node_keeps_its_taints(refusal: Ask) -> None:
     taints = [{"key": "k", "effect": "NoSchedule"}]
-    text = await refusal("UPDATE", "", "nodes", node(), node(taints=taints))
+    text = await refusal("UPDATE", "", "nodes", build_node("n1"), build_node("n1", taints=taints))
     assert 'node "n1" is not allowed to modify taints' in text
 
 
@@ -120,11 +117,13 @@ async def test_a_mirror_pod_is_owned_by_its_node_and_names_nothing(refusal: Ask,
     made = await put("", "nodes", {"metadata": {"name": "n1"}})
     owner = {"apiVersion": "v1", "kind": "Node", "name": "n1", "controller": True}
     mirror: dict[str, Any] = {"annotations": {"kubernetes.io/config.mirror": "x"}}
-    assert "can only create mirror pods" in await refusal("CREATE", "", "pods", pod())
-    assert "with an owner reference set to itself" in await refusal("CREATE", "", "pods", pod(**mirror))
-    strange = pod(**mirror, ownerReferences=[owner | {"uid": "strange"}])
+    assert "can only create mirror pods" in await refusal("CREATE", "", "pods", make_pod())
+    assert "with an owner reference set to itself" in await refusal(
+        "CREATE", "", "pods", make_pod(metadata=mirror)
+    )
+    strange = make_pod(metadata=mirror | {"ownerReferences": [owner | {"uid": "strange"}]})
     assert "UID mismatch" in await refusal("CREATE", "", "pods", strange)
-    good = pod(**mirror, ownerReferences=[owner | {"uid": made["metadata"]["uid"]}])
+    good = make_pod(metadata=mirror | {"ownerReferences": [owner | {"uid": made["metadata"]["uid"]}]})
     assert await refusal("CREATE", "", "pods", good) == ""
     good["spec"]["volumes"] = [{"name": "v", "secret": {"secretName": "s"}}]
     text = await refusal("CREATE", "", "pods", good)
@@ -132,13 +131,13 @@ async def test_a_mirror_pod_is_owned_by_its_node_and_names_nothing(refusal: Ask,
 
 
 async def test_status_and_eviction_are_for_its_own_pods(refusal: Ask, put: Put) -> None:
-    own, other = pod(), pod("n2")
+    own, other = make_pod(), make_pod(nodeName="n2")
     assert await refusal("UPDATE", "", "pods", own, own, subresource="status") == ""
     text = await refusal("UPDATE", "", "pods", other, other, subresource="status")
     assert "can only update pod status for pods with spec.nodeName set to itself" in text
-    labelled = pod(labels={"a": "b"})
+    labelled = make_pod(labels={"a": "b"})
     assert "cannot update labels" in await refusal("UPDATE", "", "pods", labelled, own, subresource="status")
-    await put("", "pods", pod("n2"))
+    await put("", "pods", make_pod(nodeName="n2"))
     text = await refusal("CREATE", "", "pods", {"metadata": {"name": "p"}}, subresource="eviction")
     assert "node n1 can only evict pods with spec.nodeName set to itself" in text
     assert "can only delete pods" in await refusal("DELETE", "", "pods", None, other)
@@ -149,7 +148,7 @@ async def test_a_token_is_bound_to_a_pod_of_the_node(refusal: Ask, put: Put) -> 
         return await refusal("CREATE", "", "serviceaccounts", {"spec": spec}, subresource="token", name="web")
 
     sources = [{"serviceAccountToken": {"path": "t"}}]
-    running = pod()
+    running = make_pod()
     running["spec"]["volumes"] = [{"name": "v", "projected": {"sources": sources}}]
     running["spec"]["serviceAccountName"] = "web"
     uid = (await put("", "pods", running))["metadata"]["uid"]
@@ -161,7 +160,7 @@ async def test_a_token_is_bound_to_a_pod_of_the_node(refusal: Ask, put: Put) -> 
     assert 'audience "vault" not found in pod spec volume' in await token(
         boundObjectRef=bound, audiences=["vault"]
     )
-    elsewhere = pod("n2", name="q")
+    elsewhere = make_pod("q", nodeName="n2")
     uid = (await put("", "pods", elsewhere))["metadata"]["uid"]
     text = await token(boundObjectRef={**bound, "name": "q", "uid": uid})
     assert "pod scheduled on a different node" in text

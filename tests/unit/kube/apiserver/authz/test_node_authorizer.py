@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.system_context import make_system_context
+from tests.builders.pods import build_pod
+
+make_pod = partial(build_pod, namespace="default", nodeName="n1", serviceAccountName="web")
 
 Put = Callable[..., Awaitable[dict[str, Any]]]
 N1 = UserInfo("system:node:n1", ("system:nodes", "system:authenticated"))
@@ -33,14 +37,6 @@ async def allowed(authorizer: NodeAuthorizer, user: UserInfo, info: RequestInfo)
     return (await authorizer.authorize(user, info))[0] is Decision.ALLOW
 
 
-def pod(**spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "p", "namespace": "default"},
-        "spec": {"nodeName": "n1", "serviceAccountName": "web", "containers": [{"name": "c", "image": "i"}]}
-        | spec,
-    }
-
-
 VOLUMES = [
     {"name": "a", "secret": {"secretName": "of-volume"}},
     {"name": "b", "projected": {"sources": [{"configMap": {"name": "of-projection"}}]}},
@@ -51,7 +47,9 @@ VOLUMES = [
 async def test_a_pod_opens_what_it_names_to_its_own_node(authorizer: NodeAuthorizer, put: Put) -> None:
     variables = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "of-variable", "key": "k"}}}]
     containers = [{"name": "c", "image": "i", "env": variables}]
-    await put("", "pods", pod(volumes=VOLUMES, containers=containers, imagePullSecrets=[{"name": "pull"}]))
+    await put(
+        "", "pods", make_pod(volumes=VOLUMES, containers=containers, imagePullSecrets=[{"name": "pull"}])
+    )
     for plural, name in (
         ("secrets", "of-volume"),
         ("secrets", "of-variable"),
@@ -73,14 +71,14 @@ async def test_a_pod_that_only_another_server_has_heard_of_yet(
     """A kubelet sees its pod on one server and sends its request to another, whose cache is behind."""
     assert not await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
     pods = registry.store("", "pods")
-    await pods.create(make_system_context("create", pods.resource, "default"), "default", pod())
+    await pods.create(make_system_context("create", pods.resource, "default"), "default", make_pod())
     assert await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
 
 
 async def test_a_token_can_be_asked_for_by_the_node_of_the_account(
     authorizer: NodeAuthorizer, put: Put
 ) -> None:
-    await put("", "pods", pod())
+    await put("", "pods", make_pod())
     assert await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
     assert not await allowed(authorizer, N2, ask("create", "serviceaccounts", "web", subresource="token"))
 
@@ -98,14 +96,14 @@ async def test_a_volume_is_reached_through_the_claim_of_a_pod(authorizer: NodeAu
     }
     await put("", "persistentvolumes", volume)
     assert not await allowed(authorizer, N1, ask("get", "persistentvolumes", "v", namespace=""))
-    await put("", "pods", pod(volumes=VOLUMES))
+    await put("", "pods", make_pod(volumes=VOLUMES))
     assert await allowed(authorizer, N1, ask("get", "persistentvolumes", "v", namespace=""))
     assert await allowed(authorizer, N1, ask("get", "secrets", "storage", namespace="kube-system"))
     assert not await allowed(authorizer, N2, ask("get", "persistentvolumes", "v", namespace=""))
 
 
 async def test_rights_end_with_the_pod(authorizer: NodeAuthorizer, put: Put, registry: Registry) -> None:
-    await put("", "pods", pod(volumes=VOLUMES))
+    await put("", "pods", make_pod(volumes=VOLUMES))
     assert await allowed(authorizer, N1, ask("get", "secrets", "of-volume"))
     store = registry.store("", "pods")
     gone = make_system_context("delete", store.resource, "default", "p")
@@ -117,7 +115,7 @@ async def test_rights_end_with_the_pod(authorizer: NodeAuthorizer, put: Put, reg
 
 
 async def test_a_mirror_pod_opens_nothing(authorizer: NodeAuthorizer, put: Put) -> None:
-    mirror = pod(volumes=VOLUMES)
+    mirror = make_pod(volumes=VOLUMES)
     mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
     await put("", "pods", mirror)
     assert not await allowed(authorizer, N1, ask("get", "secrets", "of-volume"))

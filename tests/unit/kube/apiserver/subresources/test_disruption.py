@@ -8,6 +8,9 @@ import pytest
 
 from kprov.kube.apiserver.subresources import disruption
 from kprov.kube.machinery.status import StatusError
+from tests.builders.pods import build_conditions, build_pod
+
+WEB = {"app": "web"}
 
 
 def budget(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
@@ -15,14 +18,6 @@ def budget(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
         "metadata": {"name": "guard", "generation": 1},
         "spec": {"selector": {"matchLabels": {"app": "web"}}} | (spec or {}),
         "status": {"observedGeneration": 1} | status,
-    }
-
-
-def pod(phase: str = "Running", *, ready: bool = True, **metadata: Any) -> dict[str, Any]:
-    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
-    return {
-        "metadata": {"name": "web-1", "labels": {"app": "web"}} | metadata,
-        "status": {"phase": phase, "conditions": conditions},
     }
 
 
@@ -96,13 +91,16 @@ def test_broken_budgets_are_403(status: dict[str, Any]) -> None:
     ],
 )
 def test_pods_that_no_budget_counts(phase: str, metadata: dict[str, Any], expected: bool) -> None:
-    assert disruption.is_unprotected(pod(phase, **metadata)) is expected
+    assert (
+        disruption.is_unprotected(build_pod(labels=WEB, metadata=metadata, status={"phase": phase}))
+        is expected
+    )
 
 
 def test_only_budgets_that_select_the_pod_apply() -> None:
     other = budget({"selector": {"matchLabels": {"app": "db"}}})
     wrong = budget({"selector": {"matchExpressions": [{"key": "app", "operator": "Near"}]}})
-    assert disruption.select_budgets(pod(), [other, wrong, budget()]) == [budget()]
+    assert disruption.select_budgets(build_pod(labels=WEB), [other, wrong, budget()]) == [budget()]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +116,10 @@ def test_only_budgets_that_select_the_pod_apply() -> None:
 def test_unready_pods_may_go_without_using_up_the_budget(
     ready: bool, spec: dict[str, Any], status: dict[str, Any], expected: bool
 ) -> None:
-    assert disruption.allows_unhealthy_eviction(pod(ready=ready), budget(spec, **status)) is expected
+    assert (
+        disruption.allows_unhealthy_eviction(
+            build_pod(status={"phase": "Running", "conditions": build_conditions(Ready=ready)}),
+            budget(spec, **status),
+        )
+        is expected
+    )

@@ -10,6 +10,8 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.patch import json_patch, patch_types
 from kprov.kube.machinery.patch.strategic_merge import Budget, StrategicMergeError
 from kprov.kube.machinery.status import StatusError
+from tests.builders.containers import build_container
+from tests.builders.pods import build_pod
 
 POD = ("", "v1", "Pod")
 
@@ -22,7 +24,7 @@ def refuse(doc: JsonObject, operations: list[dict[str, Any]]) -> str:
 
 def make_pod(env: int) -> JsonObject:
     variables = [{"name": f"V{number}", "value": "x"} for number in range(env)]
-    return {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "env": variables}]}}
+    return build_pod("a", containers=[build_container(env=variables)])
 
 
 def test_copies_that_double_the_document_end_at_upstreams_limit() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from kprov.kube.machinery import resources
-from kprov.kube.machinery.json_object import JsonObject
+from tests.builders.pods import build_pod
 from tests.unit.kube.controller_manager.conftest import Refused
 from tests.unit.kube.http_server import served
 from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
@@ -52,20 +51,19 @@ async def server() -> AsyncIterator[RefusingServer]:
         yield made
 
 
-def build_pod(name: str, *claims: str) -> JsonObject:
-    """A pod that no other one fits beside."""
-    spec: dict[str, Any] = {
-        "schedulerName": "default-scheduler",
-        "containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "3"}}}],
-        "resourceClaims": [{"name": claim, "resourceClaimName": claim} for claim in claims],
-    }
-    return {"metadata": {"name": name}, "spec": spec, "status": {}}
-
-
 async def test_a_claim_loses_its_reservation_until_the_pod_is_tried_again(server: RefusingServer) -> None:
     server.refused = {"p"}
     async with run_scheduler(server):
-        await server.create("pods", build_pod("p", "c"))
+        await server.create(
+            "pods",
+            build_pod(
+                "p",
+                schedulerName="default-scheduler",
+                cpu="3",
+                resourceClaims=[{"name": "c", "resourceClaimName": "c"}],
+                status={},
+            ),
+        )
         await server.until(lambda: server.list_consumers()[-1:] == [[]] and ["p"] in server.list_consumers())
         # The devices stay allocated: the pod, or another one with the claim, uses them later.
         assert server.get("resourceclaims", "c")["status"]["allocation"]["devices"]["results"]
@@ -77,8 +75,19 @@ async def test_a_claim_loses_its_reservation_until_the_pod_is_tried_again(server
 async def test_another_pod_gets_the_place_on_the_node(server: RefusingServer) -> None:
     server.refused = {"first"}
     async with run_scheduler(server):
-        await server.create("pods", build_pod("first", "c"))
+        await server.create(
+            "pods",
+            build_pod(
+                "first",
+                schedulerName="default-scheduler",
+                cpu="3",
+                resourceClaims=[{"name": "c", "resourceClaimName": "c"}],
+                status={},
+            ),
+        )
         await server.until(lambda: ["first"] in server.list_consumers())
-        await server.create("pods", build_pod("second"))
+        await server.create(
+            "pods", build_pod("second", schedulerName="default-scheduler", cpu="3", status={})
+        )
         await server.until(lambda: server.get("pods", "second")["spec"].get("nodeName"))
         await server.until(lambda: server.list_consumers()[-1] == [])

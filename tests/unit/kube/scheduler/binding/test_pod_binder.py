@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from kprov.kube.scheduler.informers.scheduler_informers import SchedulerInformers
+from tests.builders.pods import build_pod
 from tests.unit.kube.controller_manager.conftest import Refused
 from tests.unit.kube.http_server import served
 from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
@@ -63,16 +63,6 @@ async def sources(server: SlowServer) -> AsyncIterator[SchedulerInformers]:
         yield sources
 
 
-def build_pod(name: str) -> dict[str, Any]:
-    """A pod that no other one fits beside."""
-    resources = {"requests": {"cpu": "3"}}
-    spec = {
-        "schedulerName": "default-scheduler",
-        "containers": [{"name": "c", "image": "i", "resources": resources}],
-    }
-    return {"metadata": {"name": name}, "spec": spec, "status": {}}
-
-
 async def wait_for_rejection(server: SlowServer, name: str) -> None:
     await server.until(lambda: server.get("pods", name)["status"].get("conditions"))
     assert "nodeName" not in server.get("pods", name)["spec"]
@@ -85,10 +75,10 @@ async def test_a_binding_that_was_executed_keeps_its_place_if_its_answer_is_an_e
     server.node = "a"
     bound = asyncio.Event()
     sources.pods.add_handler(on_update=lambda _, new: bound.set() if new.spec.node_name else None)
-    await server.create("pods", build_pod("first"))
+    await server.create("pods", build_pod("first", schedulerName="default-scheduler", cpu="3", status={}))
     await asyncio.wait_for(bound.wait(), 5)
     server.answer.set()
-    await server.create("pods", build_pod("second"))
+    await server.create("pods", build_pod("second", schedulerName="default-scheduler", cpu="3", status={}))
     await wait_for_rejection(server, "second")
     assert server.targets == ["a"]
 
@@ -101,10 +91,10 @@ async def test_a_pod_that_another_scheduler_has_bound_keeps_its_place(
     server.node, server.code = "b", 409
     bound = asyncio.Event()
     sources.pods.add_handler(on_update=lambda _, new: bound.set() if new.spec.node_name else None)
-    await server.create("pods", build_pod("first"))
+    await server.create("pods", build_pod("first", schedulerName="default-scheduler", cpu="3", status={}))
     await asyncio.wait_for(bound.wait(), 5)
     server.answer.set()
-    second = build_pod("second")
+    second = build_pod("second", schedulerName="default-scheduler", cpu="3", status={})
     second["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "1"
     second["spec"]["nodeSelector"] = {"only": "b"}
     await server.create("pods", second)
@@ -117,8 +107,8 @@ async def test_a_binding_without_an_answer_is_repeated_before_the_place_is_given
     """The server did not execute the first one."""
     server.code = 0
     server.answer.set()
-    await server.create("pods", build_pod("first"))
-    await server.create("pods", build_pod("second"))
+    await server.create("pods", build_pod("first", schedulerName="default-scheduler", cpu="3", status={}))
+    await server.create("pods", build_pod("second", schedulerName="default-scheduler", cpu="3", status={}))
     await server.until(lambda: server.get("pods", "first")["spec"].get("nodeName"))
     await wait_for_rejection(server, "second")
     assert server.targets == ["a", "a"]

@@ -20,6 +20,12 @@ from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.node_resources import NodeResourcesFit
 from kprov.kube.scheduler.state.cluster_state import ClusterState
 from kprov.kube.scheduler.state.pod_info import build_pod_info
+from tests.builders.pods import view_pod
+
+
+def make_pod(*containers: JsonObject, init: Sequence[JsonObject] = ()) -> Pod:
+    return view_pod(metadata={"uid": "u"}, containers=list(containers), initContainers=list(init))
+
 
 GPU = "example.com/gpu"
 
@@ -34,14 +40,6 @@ def build_container(name: str, *, restarts: bool = False, **amounts: int) -> Jso
     requests = {f"example.com/{resource}": str(amount) for resource, amount in amounts.items()}
     more = {"restartPolicy": "Always"} if restarts else {}
     return {"name": name, "resources": {"requests": requests}} | more
-
-
-def build_pod(*containers: JsonObject, init: Sequence[JsonObject] = ()) -> Pod:
-    document = {
-        "metadata": {"name": "p", "namespace": "ns", "uid": "u"},
-        "spec": {"containers": list(containers), "initContainers": list(init)},
-    }
-    return convert(document, Pod)
 
 
 def describe(pod: Pod, *resources: str) -> tuple[list[tuple[str, int]], list[tuple[str, str]]]:
@@ -91,7 +89,7 @@ def test_only_extended_resources_can_be_devices(name: str, expected: bool) -> No
 
 
 def test_each_container_has_a_request_for_each_resource() -> None:
-    pod = build_pod(build_container("a", disk=2, gpu=1), build_container("b", gpu=3), build_container("c"))
+    pod = make_pod(build_container("a", disk=2, gpu=1), build_container("b", gpu=3), build_container("c"))
     requests, mappings = describe(pod, "gpu", "disk")
     assert requests == [
         ("container-0-request-0", 2),
@@ -108,7 +106,7 @@ def test_each_container_has_a_request_for_each_resource() -> None:
 
 
 def test_init_containers_share_devices_with_later_containers_and_each_other() -> None:
-    pod = build_pod(
+    pod = make_pod(
         build_container("main", gpu=2),
         init=[
             build_container("small", gpu=1),
@@ -124,7 +122,7 @@ def test_init_containers_share_devices_with_later_containers_and_each_other() ->
 
 
 def test_init_containers_do_not_use_the_devices_of_sidecars_before_them() -> None:
-    pod = build_pod(
+    pod = make_pod(
         build_container("main", gpu=1),
         init=[build_container("side", restarts=True, gpu=2), build_container("setup", gpu=1)],
     )
@@ -133,7 +131,7 @@ def test_init_containers_do_not_use_the_devices_of_sidecars_before_them() -> Non
 
 
 def test_the_claim_belongs_to_the_pod() -> None:
-    special = build_special_claim(build_pod(build_container("c", gpu=1)), {GPU: "gpu"})
+    special = build_special_claim(make_pod(build_container("c", gpu=1)), {GPU: "gpu"})
     metadata = special.claim["metadata"]
     assert metadata["generateName"] == "p-extended-resources-"
     assert metadata["ownerReferences"][0]["uid"] == "u"
@@ -175,7 +173,7 @@ def filter_nodes(cycle: CycleState, *plugins: Plugin) -> dict[str, str]:
 
 
 def test_each_node_gives_the_resource_in_its_own_way(devices: DeviceListers) -> None:
-    cycle = build_cycle(build_pod(build_container("c", gpu=1)))
+    cycle = build_cycle(make_pod(build_container("c", gpu=1)))
     fit, plugin = NodeResourcesFit(None, devices), DynamicResources(devices)
     assert plugin.pre_filter(cycle) is None
     assert filter_nodes(cycle, fit, plugin) == {
@@ -195,7 +193,7 @@ def test_each_node_gives_the_resource_in_its_own_way(devices: DeviceListers) -> 
 
 
 def test_a_pod_that_requests_too_much_fits_nowhere(devices: DeviceListers) -> None:
-    cycle = build_cycle(build_pod(build_container("c", gpu=2)))
+    cycle = build_cycle(make_pod(build_container("c", gpu=2)))
     fit, plugin = NodeResourcesFit(None, devices), DynamicResources(devices)
     plugin.pre_filter(cycle)
     assert filter_nodes(cycle, fit, plugin) == {
@@ -210,7 +208,7 @@ def test_a_pod_that_requests_too_much_fits_nowhere(devices: DeviceListers) -> No
 
 def test_a_resource_without_a_class_is_checked_by_both_plugins(devices: DeviceListers) -> None:
     """Also one that NodeResourcesFit leaves to an extender, as upstream."""
-    cycle = build_cycle(build_pod(build_container("c", gpu=1, disk=1)))
+    cycle = build_cycle(make_pod(build_container("c", gpu=1, disk=1)))
     ignored = NodeResourcesFitArgs(ignored_resources=["example.com/disk"])
     fit, plugin = NodeResourcesFit(ignored, devices), DynamicResources(devices)
     plugin.pre_filter(cycle)
@@ -218,7 +216,7 @@ def test_a_resource_without_a_class_is_checked_by_both_plugins(devices: DeviceLi
 
 
 def test_a_claim_of_an_earlier_attempt_keeps_the_pod_from_all_nodes(devices: DeviceListers) -> None:
-    pod = build_pod(build_container("c", gpu=1))
+    pod = make_pod(build_container("c", gpu=1))
     devices.list_owned = lambda uid: [build_special_claim(pod, {GPU: "gpu"}).claim] if uid == "u" else []
     cycle = build_cycle(pod)
     plugin = DynamicResources(devices)
@@ -227,7 +225,7 @@ def test_a_claim_of_an_earlier_attempt_keeps_the_pod_from_all_nodes(devices: Dev
 
 
 def test_a_class_wakes_the_pods_that_request_its_resource(devices: DeviceListers) -> None:
-    info = build_pod_info(build_pod(build_container("c", gpu=1)))
+    info = build_pod_info(make_pod(build_container("c", gpu=1)))
     events = NodeResourcesFit(None, devices).list_events()
 
     def wakes(old: JsonObject | None, new: JsonObject) -> bool:
@@ -250,7 +248,7 @@ def test_scores_count_the_devices_of_nodes_that_do_not_have_the_resource(devices
     devices.slices.set({"metadata": {"name": "devices"}, "spec": spec})
     result = {"request": "r", "driver": "gpu.org", "pool": "devices", "device": "d"}
     devices.claims.reserve("claim", {"devices": {"results": [result]}})
-    cycle = build_cycle(build_pod(build_container("c", gpu=1)))
+    cycle = build_cycle(make_pod(build_container("c", gpu=1)))
     scores = fit.score(cycle, cycle.state.alive)
     assert scores is not None
     assert {name: scores[slot] for name, slot in cycle.state.slot_of.items()} == {

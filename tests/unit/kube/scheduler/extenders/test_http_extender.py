@@ -15,7 +15,8 @@ from aiohttp import web
 from kprov.kube.scheduler.configuration.extenders import Extender
 from kprov.kube.scheduler.extenders.http_extender import ExtenderError, HttpExtender
 from tests.apiserver.servers import Authority
-from tests.unit.kube.scheduler.decision_lab import node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def filter_nodes(url: str, **tls: Any) -> list[str]:
     fields = {"urlPrefix": url, "filterVerb": "filter", "nodeCacheCapable": True, "enableHTTPS": True}
     extender = HttpExtender(msgspec.convert(fields | {"tlsConfig": tls}, Extender))
     try:
-        return list((await extender.filter(pod(), [node("a"), node("b")])).nodes)
+        return list((await extender.filter(view_pod(), [view_node("a"), view_node("b")])).nodes)
     finally:
         await extender.close()
 

@@ -13,8 +13,8 @@ from kprov.kube.scheduler.framework.events import EventRegistration
 from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, PluginError, Profile
 from kprov.kube.scheduler.framework.status import Code, Status, reject
 from kprov.kube.scheduler.framework.waiting_pods import WaitingPod, WaitingPods
+from tests.builders.pods import view_pod
 from tests.unit.kube.http_server import served
-from tests.unit.kube.scheduler.decision_lab import pod
 from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
 
 SPEC: dict[str, Any] = {"schedulerName": "default-scheduler", "containers": [{"name": "c", "image": "i"}]}
@@ -177,6 +177,6 @@ async def test_a_refused_reservation_is_taken_back(scene: Scene) -> None:
 
 async def test_a_preempted_pod_is_scheduled_again() -> None:
     waiting = WaitingPods()
-    held = waiting.add(pod("p"), {"Guard": 30.0})
+    held = waiting.add(view_pod("p"), {"Guard": 30.0})
     assert held.preempt("DefaultPreemption", "preempted")
     assert await held.wait() == Status(Code.ERROR, "preempted", "DefaultPreemption")

@@ -23,6 +23,7 @@ from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.node_resources import NodeResourcesFit
 from kprov.kube.scheduler.state.cluster_state import ClusterState
 from kprov.kube.scheduler.state.pod_info import build_pod_info
+from tests.builders.pods import view_pod
 from tests.unit.kube.scheduler.oracle.cluster import get_name, match_terms
 from tests.unit.kube.scheduler.oracle.devices import (
     Choice,
@@ -55,7 +56,7 @@ class Example:
         state = ClusterState()
         for node in self.cluster.nodes:
             state.set_node(convert(node, Node))
-        self.cycle = CycleState(build_pod_info(build_pod(self.cluster)), state)
+        self.cycle = CycleState(build_pod_info(make_pod(self.cluster)), state)
         self.status = self.plugin.pre_filter(self.cycle)
 
     def get_slot(self, node: JsonObject) -> int:
@@ -87,14 +88,10 @@ def build_listers(cluster: DeviceCluster) -> DeviceListers:
     return listers
 
 
-def build_pod(cluster: DeviceCluster) -> Pod:
-    amounts = {cluster.extended: str(cluster.amount)} if cluster.extended else {}
+def make_pod(cluster: DeviceCluster) -> Pod:
     references = [{"name": name, "resourceClaimName": name} for name in cluster.wanted]
-    container = {"name": "c", "resources": {"requests": amounts}}
-    metadata = {"name": "p", "namespace": "ns", "uid": "u"}
-    return convert(
-        {"metadata": metadata, "spec": {"containers": [container], "resourceClaims": references}}, Pod
-    )
+    amounts = {cluster.extended: str(cluster.amount)} if cluster.extended else {}
+    return view_pod(metadata={"uid": "u"}, requests=amounts, resourceClaims=references)
 
 
 def read_choices(cluster: DeviceCluster, node: JsonObject, allocations: list[JsonObject]) -> list[Choice]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.kube.scheduler.decision_lab import Lab, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 def test_node_selector_and_affinity_expressions() -> None:
-    lab = Lab(node("a", labels={"disk": "ssd", "size": "3"}), node("b", labels={"disk": "hdd", "size": "9"}))
-    assert lab.schedule_pod(pod(nodeSelector={"disk": "hdd"})).node == "b"
+    lab = Lab(
+        view_node("a", labels={"disk": "ssd", "size": "3"}),
+        view_node("b", labels={"disk": "hdd", "size": "9"}),
+    )
+    assert lab.schedule_pod(view_pod(nodeSelector={"disk": "hdd"})).node == "b"
 
     def by(operator: str, key: str, *values: str) -> str:
         term = {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
         required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-        return lab.schedule_pod(pod(affinity={"nodeAffinity": required})).node
+        return lab.schedule_pod(view_pod(affinity={"nodeAffinity": required})).node
 
     assert by("In", "disk", "ssd", "nvme") == "a"
     assert by("NotIn", "disk", "ssd") == "b"
@@ -31,9 +36,9 @@ def build_lab(*nodes: Any, name: str, args: Any) -> Lab:
 def test_an_added_affinity_holds_for_every_pod() -> None:
     term = {"matchExpressions": [{"key": "team", "operator": "In", "values": ["red"]}]}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-    lab = build_lab(node("n"), name="NodeAffinity", args={"addedAffinity": required})
-    assert lab.schedule_pod(pod()).diagnosis.message == (
+    lab = build_lab(view_node("n"), name="NodeAffinity", args={"addedAffinity": required})
+    assert lab.schedule_pod(view_pod()).diagnosis.message == (
         "0/1 nodes are available: 1 node(s) didn't match scheduler-enforced node affinity."
     )
-    lab.state.set_node(node("red", labels={"team": "red"}))
-    assert lab.schedule_pod(pod()).node == "red"
+    lab.state.set_node(view_node("red", labels={"team": "red"}))
+    assert lab.schedule_pod(view_pod()).node == "red"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.unit.kube.scheduler.decision_lab import ZONE, Lab, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import ZONE, Lab
 
 
 def test_replicas_of_one_owner_are_spread_over_the_hosts() -> None:
-    lab = Lab(*(node(f"n{i}") for i in range(3)))
-    placed = Counter(lab.place(pod(f"p{i}", labels={"app": "web"})) for i in range(6))
+    lab = Lab(*(view_node(f"n{i}") for i in range(3)))
+    placed = Counter(lab.place(view_pod(f"p{i}", labels={"app": "web"})) for i in range(6))
     assert placed == {"n0": 2, "n1": 2, "n2": 2}
 
 
@@ -21,17 +23,17 @@ def test_a_hard_spread_constraint_refuses_what_would_skew() -> None:
         "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": {"matchLabels": {"app": "web"}},
     }
-    lab = Lab(node("a", labels={ZONE: "1"}), node("b", labels={ZONE: "2"}), node("c"))
+    lab = Lab(view_node("a", labels={ZONE: "1"}), view_node("b", labels={ZONE: "2"}), view_node("c"))
     zones = [
-        lab.place(pod(f"p{i}", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
+        lab.place(view_pod(f"p{i}", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
         for i in range(4)
     ]
     assert Counter(zones) == {"a": 2, "b": 2}
     lab.state.remove_node("b")
-    lab.state.set_node(node("b", labels={ZONE: "2"}, unschedulable=True))
-    lab.place(pod("p4", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
+    lab.state.set_node(view_node("b", labels={ZONE: "2"}, unschedulable=True))
+    lab.place(view_pod("p4", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
     message = lab.schedule_pod(
-        pod("p5", labels={"app": "web"}, topologySpreadConstraints=[constraint])
+        view_pod("p5", labels={"app": "web"}, topologySpreadConstraints=[constraint])
     ).diagnosis.message
     assert "1 node(s) didn't match pod topology spread constraints" in message
     assert "1 node(s) didn't match pod topology spread constraints (missing required label)" in message
@@ -44,7 +46,7 @@ def build_lab(*nodes: Any, name: str, args: Any) -> Lab:
 def test_default_constraints_may_reject_nodes() -> None:
     constraint = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
     args = {"defaultingType": "List", "defaultConstraints": [constraint]}
-    lab = build_lab(node("a"), node("b", cpu="1"), name="PodTopologySpread", args=args)
-    placed = [lab.place(pod(f"p{number}", cpu="1", labels={"app": "web"})) for number in range(3)]
+    lab = build_lab(view_node("a"), view_node("b", cpu="1"), name="PodTopologySpread", args=args)
+    placed = [lab.place(view_pod(f"p{number}", cpu="1", labels={"app": "web"})) for number in range(3)]
     assert sorted(placed) == ["a", "a", "b"]
-    assert not lab.schedule_pod(pod("p3", cpu="1", labels={"app": "web"})).node
+    assert not lab.schedule_pod(view_pod("p3", cpu="1", labels={"app": "web"})).node

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kprov.kube.scheduler.state import pod_info
-from tests.unit.kube.scheduler.decision_lab import Lab, node
+from tests.builders.nodes import view_node
+from tests.unit.kube.scheduler.decision_lab import Lab
 from tests.unit.kube.scheduler.volume_lab import BOUND, Volumes, explain, user
 
 
@@ -12,7 +13,7 @@ def test_a_claim_for_one_pod_is_not_shared() -> None:
     volumes.add_volume("pv")
     modes = ["ReadWriteOncePod"]
     volumes.add_claim("data", volumeName="pv", meta={"annotations": BOUND}, accessModes=modes)
-    lab = Lab(node("a"), node("b"), listers=volumes.get_listers())
+    lab = Lab(view_node("a"), view_node("b"), listers=volumes.get_listers())
     lab.state.add_pod(pod_info.build_pod_info(user("data", name="first")), "a")
     assert explain(lab, user("data", name="second")) == (
         "0/2 nodes are available: 2 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod "

@@ -10,21 +10,23 @@ from hypothesis import strategies as st
 
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.preemption.candidates import CandidateLimits
-from tests.unit.kube.scheduler.decision_lab import ZONE, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import ZONE
 from tests.unit.kube.scheduler.preemption_lab import Cluster, budget, running
 
 
 def test_nodes_that_preemption_cannot_help_are_left_alone() -> None:
     taint = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
     cluster = Cluster(
-        node("tainted", taints=[taint]),
-        node("small", cpu="1"),
-        node("empty", pods="0"),
-        node("high", cpu="2"),
+        view_node("tainted", taints=[taint]),
+        view_node("small", cpu="1"),
+        view_node("empty", pods="0"),
+        view_node("high", cpu="2"),
     )
     cluster.put("small", running("a", 0))
     cluster.put("high", running("b", 100, cpu="2"))
-    result = cluster.preempt(pod("p", cpu="2", priority=10))
+    result = cluster.preempt(view_pod("p", cpu="2", priority=10))
     assert result.node == ""
     assert result.message == (
         "preemption: 0/4 nodes are available: 2 No preemption victims found for incoming pod, "
@@ -33,9 +35,9 @@ def test_nodes_that_preemption_cannot_help_are_left_alone() -> None:
 
 
 def test_the_reason_is_named_when_the_removal_of_all_lower_pods_is_not_enough() -> None:
-    cluster = Cluster(node("n", cpu="4"))
+    cluster = Cluster(view_node("n", cpu="4"))
     cluster.put("n", running("high", 100, cpu="3"), running("low", 0))
-    assert cluster.preempt(pod("p", cpu="2", priority=10)).message == (
+    assert cluster.preempt(view_pod("p", cpu="2", priority=10)).message == (
         "preemption: 0/1 nodes are available: 1 Insufficient cpu."
     )
 
@@ -43,24 +45,24 @@ def test_the_reason_is_named_when_the_removal_of_all_lower_pods_is_not_enough() 
 def test_pods_with_anti_affinity_are_preempted_on_their_node() -> None:
     term = {"labelSelector": {"matchLabels": {"app": "p"}}, "topologyKey": "kubernetes.io/hostname"}
     far = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
-    cluster = Cluster(node("n"))
+    cluster = Cluster(view_node("n"))
     cluster.put("n", running("hostile", 0, affinity=far), running("friendly", 0))
-    assert cluster.find_victims(pod("p", priority=1, labels={"app": "p"})) == {"n": ["hostile"]}
+    assert cluster.find_victims(view_pod("p", priority=1, labels={"app": "p"})) == {"n": ["hostile"]}
 
 
 def test_pods_on_other_nodes_are_never_victims() -> None:
     """A pod of the same zone repels the pod: only the node where it is can be preempted."""
     term = {"labelSelector": {"matchLabels": {"app": "p"}}, "topologyKey": ZONE}
     far = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
-    cluster = Cluster(node("a", labels={ZONE: "1"}), node("b", labels={ZONE: "1"}))
+    cluster = Cluster(view_node("a", labels={ZONE: "1"}), view_node("b", labels={ZONE: "1"}))
     cluster.put("a", running("hostile", 0, affinity=far))
     cluster.put("b", running("other", 0))
-    assert cluster.find_victims(pod("p", priority=1, labels={"app": "p"})) == {"a": ["hostile"]}
+    assert cluster.find_victims(view_pod("p", priority=1, labels={"app": "p"})) == {"a": ["hostile"]}
 
 
 def test_extended_resources_are_freed_like_others() -> None:
-    cluster = Cluster(node("n"))
-    cluster.state.set_node(node("n"))
+    cluster = Cluster(view_node("n"))
+    cluster.state.set_node(view_node("n"))
     found = cluster.state.nodes[cluster.state.slot_of["n"]]
     assert found is not None
     found.status.allocatable["example.com/gpu"] = "5"
@@ -157,7 +159,7 @@ def test_the_choice_is_that_of_a_plain_search(
         # No node has space for the preemptor, some do not even without their pods.
         capacity = size if used <= size < used + cpu else max(used, 1)
         full.append((capacity, pods))
-        cluster.state.set_node(node(f"n{number}", cpu=str(capacity)))
+        cluster.state.set_node(view_node(f"n{number}", cpu=str(capacity)))
         for index, each in enumerate(pods):
             labels = {"app": "db"} if each.protected else {"app": "web"}
             made = running(
@@ -168,7 +170,7 @@ def test_the_choice_is_that_of_a_plain_search(
                 labels=labels,
             )
             cluster.put(f"n{number}", made)
-    preemptor = pod("p", cpu=str(cpu), priority=priority)
+    preemptor = view_pod("p", cpu=str(cpu), priority=priority)
     if cluster.schedule_pod(preemptor).node:
         return  # an empty node: nobody has to go
     expected = choose_plainly(full, priority, cpu, allowed)
@@ -187,7 +189,7 @@ def test_enough_candidates_end_the_search() -> None:
     assert CandidateLimits().count(5) == 5
     assert CandidateLimits().count(500) == 100
     assert CandidateLimits().count(5000) == 500
-    cluster = Cluster(*(node(f"n{number}", cpu="1") for number in range(200)))
+    cluster = Cluster(*(view_node(f"n{number}", cpu="1") for number in range(200)))
     for number in range(200):
         cluster.put(f"n{number}", running(f"p{number}", 0))
-    assert len(cluster.find_victims(pod("p", cpu="1", priority=1))) == 100
+    assert len(cluster.find_victims(view_pod("p", cpu="1", priority=1))) == 100

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.preemption.victims import select_victims
 from kprov.kube.scheduler.state import pod_info
-from tests.unit.kube.scheduler.decision_lab import node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
 from tests.unit.kube.scheduler.preemption_lab import Cluster, running
 
 _GPU = "example.com/gpu"
@@ -30,7 +31,7 @@ def make(name: str, priority: int, cpu: int, gpus: int, started: int = 0) -> Pod
 def test_both_simulations_choose_the_same_victims(
     existing: list[tuple[tuple[int, int], int]], rivals: list[tuple[int, int]], wanted: tuple[int, int]
 ) -> None:
-    one = node("n", cpu="6")
+    one = view_node("n", cpu="6")
     one.status.allocatable[_GPU] = "3"
     cluster = Cluster(one)
     for number, ((cpu, gpus), priority) in enumerate(existing):
@@ -48,10 +49,10 @@ def test_both_simulations_choose_the_same_victims(
 
 
 def test_nominated_pods_are_a_reason() -> None:
-    cluster = Cluster(node("n", cpu="2"))
+    cluster = Cluster(view_node("n", cpu="2"))
     cluster.put("n", running("low", 0, cpu="1"))
-    cluster.nominator.add(pod_info.build_pod_info(pod("other", cpu="2", priority=2)), "n")
-    cycle = cluster.make_cycle(pod("new", cpu="1", priority=1))
+    cluster.nominator.add(pod_info.build_pod_info(view_pod("other", cpu="2", priority=2)), "n")
+    cycle = cluster.make_cycle(view_pod("new", cpu="1", priority=1))
     plugins = [plugin for plugin in cycle.filters if plugin.uses_requests_only]
     demands = [demand for plugin in plugins for demand in plugin.list_demands(cycle)]
     assert select_victims(cycle, 0, plugins, (), demands) == ["Insufficient cpu"]

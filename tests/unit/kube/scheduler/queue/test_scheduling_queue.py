@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import msgspec
 import pytest
 
 from kprov.kube.api.core import Node, Pod
@@ -26,6 +26,10 @@ from kprov.kube.scheduler.queue.queued_pod import QueuedPod
 from kprov.kube.scheduler.queue.scheduling_queue import SchedulingQueue
 from kprov.kube.scheduler.queue.unschedulable_pods import UNSCHEDULABLE_SECONDS
 from kprov.kube.scheduler.state.pod_info import PodInfo
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+
+make_pod = partial(view_pod, schedulerName="s")
 
 NODES = frozenset({"NodeAffinity"})
 CLAIMS = frozenset({"DynamicResources"})
@@ -72,15 +76,6 @@ class Clock:
         return self.now
 
 
-def pod(name: str, labels: dict[str, str] | None = None, **spec: Any) -> Pod:
-    meta = {"name": name, "namespace": "ns", "uid": name, "labels": labels or {}}
-    return msgspec.convert({"metadata": meta, "spec": {"schedulerName": "s"} | spec}, Pod)
-
-
-def node(name: str) -> Node:
-    return msgspec.convert({"metadata": {"name": name}}, Node)
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -108,14 +103,14 @@ async def popped(queue: SchedulingQueue) -> QueuedPod | None:
 
 async def reject(queue: SchedulingQueue, name: str, by: frozenset[str] = NODES, **options: Any) -> None:
     """Add a pod, try it, and reject it."""
-    queue.add(pod(name))
+    queue.add(make_pod(name))
     queue.add_unschedulable(await queue.pop(), by, **options)
 
 
 async def test_higher_priority_first_then_the_longer_waiting(queue: SchedulingQueue, clock: Clock) -> None:
     for name, priority in (("old", 0), ("young", 0), ("urgent", 10)):
         clock.now += 1
-        queue.add(pod(name, priority=priority))
+        queue.add(make_pod(name, priority=priority))
     assert [(await queue.pop()).uid for _ in range(3)] == ["urgent", "old", "young"]
 
 
@@ -126,7 +121,7 @@ async def test_a_pod_that_comes_together_with_a_cancellation_does_not_hide_it(
     await reject(queue, "waiting")
     task = asyncio.create_task(queue.pop())
     await asyncio.sleep(0.01)
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     for _ in range(steps):
         await asyncio.sleep(0)
     if task.done():
@@ -142,9 +137,9 @@ async def test_a_pod_waits_for_an_event_that_its_plugin_has_registered(
     await reject(queue, "p")
     clock.now += 5
     queue.handle_event(CLAIM_ADD, None, object())
-    queue.handle_event(NODE_DELETE, node("n"), None)
+    queue.handle_event(NODE_DELETE, view_node("n"), None)
     assert await popped(queue) is None
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert (await queue.pop()).uid == "p"
 
 
@@ -152,10 +147,10 @@ async def test_a_hint_sees_the_object_and_may_say_no(queue: SchedulingQueue, clo
     """One that fails counts as yes."""
     await reject(queue, "p")
     clock.now += 5
-    queue.handle_event(NODE_ADD, None, node("useless"))
+    queue.handle_event(NODE_ADD, None, view_node("useless"))
     assert await popped(queue) is None
     assert queue.count_pending()["unschedulable"] == 1
-    queue.handle_event(NODE_ADD, None, node("broken"))
+    queue.handle_event(NODE_ADD, None, view_node("broken"))
     assert (await queue.pop()).uid == "p"
 
 
@@ -166,7 +161,7 @@ async def test_an_event_costs_only_pods_that_a_waiting_plugin_rejected(
         await reject(queue, f"claim-{number}", CLAIMS)
     for number in range(3):
         await reject(queue, f"node-{number}")
-    queue.handle_event(NODE_ADD, None, node("useless"))
+    queue.handle_event(NODE_ADD, None, view_node("useless"))
     assert affinity.calls == 3
 
 
@@ -180,7 +175,7 @@ async def test_a_label_of_the_pod_itself_may_help(queue: SchedulingQueue, clock:
     await reject(queue, "p", CLAIMS)
     await reject(queue, "q", CLAIMS)
     clock.now += 5
-    queue.update(pod("p", {"a": "b"}))
+    queue.update(make_pod("p", labels={"a": "b"}))
     assert (await queue.pop()).pod.metadata.labels == {"a": "b"}
     assert await popped(queue) is None
 
@@ -192,16 +187,16 @@ async def test_a_pod_that_found_no_node_at_all_waits_for_the_first(
     clock.now += 5
     queue.handle_event(CLAIM_ADD, None, object())
     assert await popped(queue) is None
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert (await queue.pop()).uid == "p"
 
 
 async def test_a_backoff_lets_active_pods_go_first(queue: SchedulingQueue) -> None:
     """It holds no pod while nobody else wants to be scheduled."""
-    queue.add(pod("refused", priority=10))
+    queue.add(make_pod("refused", priority=10))
     queue.add_unschedulable(await queue.pop(), NODES)
-    queue.handle_event(NODE_ADD, None, node("n"))
-    queue.add(pod("new"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
+    queue.add(make_pod("new"))
     assert queue.count_pending()["backoff"] == 1
     assert [(await queue.pop()).uid for _ in range(2)] == ["new", "refused"]
 
@@ -211,14 +206,14 @@ async def test_a_backoff_counts_from_the_attempt_not_from_the_event(
 ) -> None:
     await reject(queue, "p")
     clock.now += 1.5
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert queue.count_pending()["active"] == 1
 
 
 async def test_a_pod_that_preempts_is_tried_when_the_preemption_is_over(queue: SchedulingQueue) -> None:
     """Events that come meanwhile are not missed."""
     await reject(queue, "p", block=True)
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert await popped(queue) is None
     queue.unblock("p", retry=False)
     assert (await queue.pop()).uid == "p"
@@ -230,7 +225,7 @@ async def test_a_pod_that_preempts_waits_on_for_the_victims(queue: SchedulingQue
     assert await popped(queue) is None
     queue.unblock("p", retry=False)
     assert await popped(queue) is None
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert (await queue.pop()).uid == "p"
 
 
@@ -245,10 +240,10 @@ async def test_a_failed_preemption_is_tried_again_after_a_backoff(
 
 
 async def test_an_event_during_the_attempt_is_not_missed(queue: SchedulingQueue, clock: Clock) -> None:
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queued = await queue.pop()
-    queue.handle_event(NODE_ADD, None, node("useless"))
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("useless"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     queue.add_unschedulable(queued, NODES)
     assert queue.count_pending()["unschedulable"] == 0
     clock.now += 1.1
@@ -257,9 +252,9 @@ async def test_an_event_during_the_attempt_is_not_missed(queue: SchedulingQueue,
 
 async def test_an_event_before_the_attempt_does_not_count(queue: SchedulingQueue) -> None:
     """Also while an older attempt is under way."""
-    queue.add(pod("first"))
+    queue.add(make_pod("first"))
     await queue.pop()
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     await reject(queue, "second")
     assert queue.count_pending()["unschedulable"] == 1
 
@@ -273,7 +268,7 @@ async def test_after_five_minutes_a_refused_pod_is_tried_anyway(queue: Schedulin
 
 
 async def test_backoff_doubles_up_to_ten_seconds(queue: SchedulingQueue, clock: Clock) -> None:
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queued = await queue.pop()
     waits = []
     for _ in range(6):
@@ -286,25 +281,25 @@ async def test_backoff_doubles_up_to_ten_seconds(queue: SchedulingQueue, clock: 
 
 
 async def test_a_gated_pod_waits_until_its_gates_are_gone(queue: SchedulingQueue) -> None:
-    queue.add(pod("p", schedulingGates=[{"name": "g"}]))
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.add(make_pod("p", schedulingGates=[{"name": "g"}]))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     assert await popped(queue) is None
     assert queue.count_pending()["gated"] == 1
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     assert (await queue.pop()).uid == "p"
 
 
 async def test_a_removed_pod_is_not_handed_out(queue: SchedulingQueue) -> None:
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queue.remove("p")
     assert await popped(queue) is None
     assert len(queue) == 0
 
 
 async def test_an_update_during_the_attempt_is_not_missed(queue: SchedulingQueue, clock: Clock) -> None:
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queued = await queue.pop()
-    queue.update(pod("p", {"a": "b"}))
+    queue.update(make_pod("p", labels={"a": "b"}))
     queue.add_unschedulable(queued, CLAIMS)
     clock.now += 1.1
     assert (await queue.pop()).pod.metadata.labels == {"a": "b"}
@@ -312,18 +307,18 @@ async def test_an_update_during_the_attempt_is_not_missed(queue: SchedulingQueue
 
 async def test_an_update_of_the_status_brings_nothing_back(queue: SchedulingQueue, clock: Clock) -> None:
     """The scheduler itself writes it after each attempt."""
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queued = await queue.pop()
-    queue.update(pod("p"))
+    queue.update(make_pod("p"))
     queue.add_unschedulable(queued, CLAIMS)
     clock.now += 100
     assert await popped(queue) is None
 
 
 async def test_an_update_of_a_pod_that_does_not_wait_adds_none(queue: SchedulingQueue) -> None:
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queue.remove((await queue.pop()).uid)
-    queue.update(pod("p", {"a": "b"}))
+    queue.update(make_pod("p", labels={"a": "b"}))
     assert len(queue) == 0
 
 
@@ -341,11 +336,11 @@ async def test_a_gated_pod_is_tried_when_the_plugin_accepts_it_after_an_event(cl
     gate = ClaimGate()
     profile = Profile("s", pre_enqueues=[gate])
     queue = SchedulingQueue(hints=HintTable([profile]), find_gate=profile.find_gate, clock=clock)
-    queue.add(pod("p", schedulingGates=[{"name": "first"}]))
+    queue.add(make_pod("p", schedulingGates=[{"name": "first"}]))
     # The gates of the pod are gone, the plugin's is not.
-    queue.update(pod("p"))
+    queue.update(make_pod("p"))
     clock.now += UNSCHEDULABLE_SECONDS
-    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(NODE_ADD, None, view_node("n"))
     queue.handle_event(CLAIM_ADD, None, object())
     assert await popped(queue) is None
     assert queue.count_pending()["gated"] == 1
@@ -358,7 +353,7 @@ async def test_a_gated_pod_is_tried_when_the_plugin_accepts_it_after_an_event(cl
 async def test_a_gated_pod_can_be_removed(clock: Clock) -> None:
     profile = Profile("s", pre_enqueues=[ClaimGate()])
     queue = SchedulingQueue(hints=HintTable([profile]), find_gate=profile.find_gate, clock=clock)
-    queue.add(pod("p"))
+    queue.add(make_pod("p"))
     queue.remove("p")
     queue.handle_event(CLAIM_ADD, None, object())
     assert not len(queue)

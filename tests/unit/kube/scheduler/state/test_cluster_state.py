@@ -7,15 +7,17 @@ from hypothesis import strategies as st
 
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.state import pod_info
-from tests.unit.kube.scheduler.decision_lab import Lab, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 def test_a_node_that_comes_back_still_has_its_pods() -> None:
-    lab = Lab(node("n", cpu="2"))
-    lab.place(pod("first", cpu="2"))
+    lab = Lab(view_node("n", cpu="2"))
+    lab.place(view_pod("first", cpu="2"))
     lab.state.remove_node("n")
-    lab.state.set_node(node("n", cpu="2"))
-    assert lab.schedule_pod(pod("second", cpu="1")).node == ""
+    lab.state.set_node(view_node("n", cpu="2"))
+    assert lab.schedule_pod(view_pod("second", cpu="1")).node == ""
 
 
 @settings(max_examples=60, deadline=None)
@@ -28,17 +30,17 @@ def test_the_arrays_agree_with_a_plain_count(
     capacities: list[int], asked: list[int], removed: set[int]
 ) -> None:
     """Whatever comes and goes: a node takes a pod exactly when its plain sum has room."""
-    lab = Lab(*(node(f"n{i}", cpu=str(cpu)) for i, cpu in enumerate(capacities)))
+    lab = Lab(*(view_node(f"n{i}", cpu=str(cpu)) for i, cpu in enumerate(capacities)))
     used = [0] * len(capacities)
     placed: dict[str, tuple[int, int]] = {}
     for number, cpu in enumerate(asked):
-        decision = lab.schedule_pod(pod(f"p{number}", cpu=str(cpu)))
+        decision = lab.schedule_pod(view_pod(f"p{number}", cpu=str(cpu)))
         fits = [slot for slot, capacity in enumerate(capacities) if capacity - used[slot] >= cpu]
         assert decision.filtered.feasible.sum() == len(fits)
         if decision.node:
             slot = int(decision.node[1:])
             assert slot in fits
-            lab.state.add_pod(pod_info.build_pod_info(pod(f"p{number}", cpu=str(cpu))), decision.node)
+            lab.state.add_pod(pod_info.build_pod_info(view_pod(f"p{number}", cpu=str(cpu))), decision.node)
             used[slot] += cpu
             placed[f"p{number}"] = (slot, cpu)
         if number in removed and placed:
@@ -49,7 +51,7 @@ def test_the_arrays_agree_with_a_plain_count(
 
 def test_counts_follow_the_labels_of_namespaces() -> None:
     """Terms with a namespaceSelector speak of other pods when a namespace's labels change."""
-    lab = Lab(node("a"), node("b"))
+    lab = Lab(view_node("a"), view_node("b"))
     near = {
         "topologyKey": "kubernetes.io/hostname",
         "labelSelector": {"matchLabels": {"app": "db"}},
@@ -57,15 +59,15 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
     }
 
     def wants(kind: str) -> Pod:
-        return pod("wants", affinity={kind: {"requiredDuringSchedulingIgnoredDuringExecution": [near]}})
+        return view_pod("wants", affinity={kind: {"requiredDuringSchedulingIgnoredDuringExecution": [near]}})
 
-    lab.state.add_pod(pod_info.build_pod_info(pod("db", labels={"app": "db"})), "a")
+    lab.state.add_pod(pod_info.build_pod_info(view_pod("db", labels={"app": "db"})), "a")
     assert not lab.schedule_pod(wants("podAffinity")).node
     lab.state.set_namespace_labels("ns", {"team": "red"})
     assert lab.schedule_pod(wants("podAffinity")).node == "a"
     assert lab.schedule_pod(wants("podAntiAffinity")).node == "b"
     lab.state.remove_pod("db")
-    lab.state.add_pod(pod_info.build_pod_info(pod("db", labels={"app": "db"})), "b")
+    lab.state.add_pod(pod_info.build_pod_info(view_pod("db", labels={"app": "db"})), "b")
     assert lab.schedule_pod(wants("podAffinity")).node == "b"
     lab.state.set_namespace_labels("ns", {})
     assert not lab.schedule_pod(wants("podAffinity")).node
@@ -73,8 +75,8 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
 
 
 def test_a_copy_with_fewer_requests_leaves_the_state_as_it_is() -> None:
-    lab = Lab(node("n", cpu="2"))
-    user = pod("user", cpu="2")
+    lab = Lab(view_node("n", cpu="2"))
+    user = view_pod("user", cpu="2")
     user.spec.containers[0].resources.requests["example.com/gpu"] = "1"
     lab.state.add_pod(pod_info.build_pod_info(user), "n")
     gpus = lab.state.get_extended_resource("example.com/gpu")

@@ -11,14 +11,15 @@ from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import UnavailableError
 from kprov.kube.machinery.status import StatusError
+from tests.builders.config_maps import build_config_map
 
-
-def config_map(**metadata: Any) -> dict[str, Any]:
-    return {"metadata": {"name": "a", **metadata}, "data": {"k": "v"}}
+DATA = {"k": "v"}
 
 
 async def test_a_created_object_has_what_the_server_sets(config_maps: Store, context: RequestContext) -> None:
-    made = await config_maps.create(context, "default", config_map(uid="mine", deletionTimestamp="x"))
+    made = await config_maps.create(
+        context, "default", build_config_map("a", DATA, uid="mine", deletionTimestamp="x")
+    )
     metadata = made["metadata"]
     assert metadata["namespace"] == "default"
     assert metadata["uid"] != "mine"
@@ -43,15 +44,15 @@ async def test_a_name_is_generated_again_when_it_is_taken(
 async def test_a_taken_name_with_generate_name_gets_the_error_of_name_generation(
     config_maps: Store, context: RequestContext
 ) -> None:
-    await config_maps.create(context, "default", config_map(name="a"))
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     with pytest.raises(StatusError, match="not able to generate a unique name"):
-        await config_maps.create(context, "default", config_map(name="a", generateName="w-"))
+        await config_maps.create(context, "default", build_config_map("a", DATA, generateName="w-"))
 
 
 async def test_an_update_that_changes_nothing_in_an_old_copy_is_made_on_the_newest_object(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     await config_maps.get(context, "default", "a")
     key, stored = next((key, stored) for key, stored in storage.keys.items() if key.endswith("/a"))
     # Another server writes, and the cache has not heard of it yet.
@@ -69,20 +70,28 @@ async def test_an_update_that_changes_nothing_in_an_old_copy_is_made_on_the_newe
 @pytest.mark.parametrize(
     ("obj", "code", "text"),
     [
-        (config_map(), 409, 'configmaps "a" already exists'),
-        (config_map(name="A"), 422, "a lowercase RFC 1123 subdomain must consist of"),
-        (config_map(name="b", namespace="other"), 400, "does not match the namespace sent on the request"),
-        (config_map(name="b", resourceVersion="7"), 400, "resourceVersion should not be set"),
+        (build_config_map("a", DATA), 409, 'configmaps "a" already exists'),
+        (build_config_map("A", DATA), 422, "a lowercase RFC 1123 subdomain must consist of"),
+        (
+            build_config_map("b", DATA, namespace="other"),
+            400,
+            "does not match the namespace sent on the request",
+        ),
+        (build_config_map("b", DATA, resourceVersion="7"), 400, "resourceVersion should not be set"),
         # Validation and admission come first.
-        (config_map(name="B", resourceVersion="7"), 422, "a lowercase RFC 1123 subdomain must consist of"),
-        (config_map(name="b", labels={"k": "-"}), 422, "metadata.labels"),
+        (
+            build_config_map("B", DATA, resourceVersion="7"),
+            422,
+            "a lowercase RFC 1123 subdomain must consist of",
+        ),
+        (build_config_map("b", DATA, labels={"k": "-"}), 422, "metadata.labels"),
         ({"metadata": {}}, 422, "name or generateName is required"),
     ],
 )
 async def test_what_creation_refuses(
     config_maps: Store, context: RequestContext, obj: dict[str, Any], code: int, text: str
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     with pytest.raises(StatusError) as refused:
         await config_maps.create(context, "default", obj)
     assert refused.value.code == code
@@ -90,7 +99,7 @@ async def test_what_creation_refuses(
 
 
 async def test_an_update_of_an_old_version_is_a_conflict(config_maps: Store, context: RequestContext) -> None:
-    made = await config_maps.create(context, "default", config_map())
+    made = await config_maps.create(context, "default", build_config_map("a", DATA))
     await config_maps.update(context, "default", "a", lambda old: {**(old or {}), "data": {"k": "new"}})
     with pytest.raises(StatusError) as refused:
         await config_maps.update(context, "default", "a", lambda _: {**made, "data": {}})
@@ -100,7 +109,7 @@ async def test_an_update_of_an_old_version_is_a_conflict(config_maps: Store, con
 async def test_an_update_through_an_old_cache_is_made_on_the_newest_object(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     await config_maps.catch_up()
     config_maps.cache.apply = lambda change: None  # type: ignore[method-assign]  # the cache stands still
     for key in ("one", "two"):
@@ -116,7 +125,7 @@ async def test_an_update_through_an_old_cache_is_made_on_the_newest_object(
 async def test_an_update_that_changes_nothing_writes_nothing(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
-    made = await config_maps.create(context, "default", config_map())
+    made = await config_maps.create(context, "default", build_config_map("a", DATA))
     same, _ = await config_maps.update(context, "default", "a", lambda old: old or {})
     assert same["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
     assert storage.revision == 2
@@ -124,7 +133,7 @@ async def test_an_update_that_changes_nothing_writes_nothing(
 
 async def test_a_dry_run_keeps_nothing(config_maps: Store, context: RequestContext, storage: Any) -> None:
     context.dry_run = True
-    made = await config_maps.create(context, "default", config_map())
+    made = await config_maps.create(context, "default", build_config_map("a", DATA))
     assert made["metadata"]["uid"]
     assert storage.keys == {}
 
@@ -132,7 +141,7 @@ async def test_a_dry_run_keeps_nothing(config_maps: Store, context: RequestConte
 async def test_a_finalizer_holds_a_deleted_object_until_it_is_removed(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
-    await config_maps.create(context, "default", config_map(finalizers=["example.com/hold"]))
+    await config_maps.create(context, "default", build_config_map("a", DATA, finalizers=["example.com/hold"]))
     held, gone = await config_maps.delete(context, "default", "a")
     assert not gone
     assert held["metadata"]["deletionGracePeriodSeconds"] == 0
@@ -147,7 +156,7 @@ async def test_a_finalizer_holds_a_deleted_object_until_it_is_removed(
 
 
 async def test_deletion_asks_for_the_right_uid(config_maps: Store, context: RequestContext) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     with pytest.raises(StatusError) as refused:
         await config_maps.delete(context, "default", "a", DeleteOptions(uid="another"))
     assert refused.value.code == 409
@@ -162,7 +171,7 @@ async def test_deletion_asks_for_the_right_uid(config_maps: Store, context: Requ
 async def test_a_propagation_policy_is_left_to_the_garbage_collector(
     config_maps: Store, context: RequestContext, policy: str, finalizer: str | None
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     obj, gone = await config_maps.delete(context, "default", "a", DeleteOptions(propagation_policy=policy))
     assert gone is (finalizer is None)
     assert obj["metadata"].get("finalizers", [None]) == [finalizer]
@@ -171,11 +180,11 @@ async def test_a_propagation_policy_is_left_to_the_garbage_collector(
 async def test_listeners_hear_what_is_there_and_what_changes(
     config_maps: Store, context: RequestContext
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     await config_maps.catch_up()
     heard: list[tuple[str, str]] = []
     config_maps.lister.on_change(lambda type_, obj: heard.append((type_, obj["metadata"]["name"])))
-    await config_maps.create(context, "default", config_map(name="b"))
+    await config_maps.create(context, "default", build_config_map("b", DATA))
     await config_maps.delete(context, "default", "a")
     await config_maps.catch_up()
     assert heard == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
@@ -184,7 +193,7 @@ async def test_listeners_hear_what_is_there_and_what_changes(
 async def test_a_write_that_may_have_been_done_is_not_made_again(
     config_maps: Store, context: RequestContext, storage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await config_maps.create(context, "default", config_map())
+    await config_maps.create(context, "default", build_config_map("a", DATA))
     # The cache has it from here on.
     await config_maps.get(context, "default", "a")
     update = storage.update

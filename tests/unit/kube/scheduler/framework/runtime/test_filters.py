@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.framework.plugin import CycleState
 from kprov.kube.scheduler.state import pod_info
-from tests.unit.kube.scheduler.decision_lab import Lab, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 @settings(max_examples=100, deadline=None)
@@ -21,9 +23,9 @@ def test_the_check_of_one_node_agrees_with_the_filter_of_all(
     pods: list[tuple[int, int]], cpu: int, port: int
 ) -> None:
     def make(name: str, cpu: int, port: int) -> Pod:
-        return pod(name, cpu=str(cpu), ports=[{"containerPort": 1, "hostPort": port}] if port else [])
+        return view_pod(name, cpu=str(cpu), ports=[{"containerPort": 1, "hostPort": port}] if port else [])
 
-    lab = Lab(node("n", cpu="6", pods="4"))
+    lab = Lab(view_node("n", cpu="6", pods="4"))
     for number, (each_cpu, each_port) in enumerate(pods):
         lab.state.add_pod(pod_info.build_pod_info(make(f"p{number}", each_cpu, each_port)), "n")
     cycle = CycleState(pod_info.build_pod_info(make("new", cpu, port)), lab.state)

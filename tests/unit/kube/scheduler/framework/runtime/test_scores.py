@@ -10,7 +10,9 @@ from kprov.kube.scheduler.framework.plugin import CycleState, Plugin
 from kprov.kube.scheduler.framework.scores import Scores
 from kprov.kube.scheduler.framework.status import SKIP, Status
 from kprov.kube.scheduler.state.columns import Mask
-from tests.unit.kube.scheduler.decision_lab import Lab, node, pod
+from tests.builders.nodes import view_node
+from tests.builders.pods import view_pod
+from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 class Favourite(Plugin):
@@ -32,9 +34,9 @@ class Favourite(Plugin):
 
 
 def test_pre_score_prepares_a_score_or_skips_it() -> None:
-    lab = Lab(node("a"), node("b"))
+    lab = Lab(view_node("a"), view_node("b"))
     favourite = Favourite()
     lab.profile = replace(lab.profile, pre_scores=[favourite], scores=[*lab.profile.scores, (favourite, 100)])
-    assert {lab.schedule_pod(pod()).node for _ in range(8)} == {"b"}
-    nodes = {lab.schedule_pod(pod(labels={"indifferent": ""})).node for _ in range(40)}
+    assert {lab.schedule_pod(view_pod()).node for _ in range(8)} == {"b"}
+    nodes = {lab.schedule_pod(view_pod(labels={"indifferent": ""})).node for _ in range(40)}
     assert nodes == {"a", "b"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,19 +15,17 @@ from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
+from tests.builders.pods import build_pod
 
 _RESOURCE = find("", "v1", "pods")
 assert _RESOURCE is not None
 PODS = find_strategy(_RESOURCE)
-
-
-def pod(**spec: Any) -> JsonObject:
-    base = {"containers": [{"name": "web", "image": "nginx"}]}
-    return {"metadata": {"name": "web", "namespace": "default"}, "spec": base | spec}
+_WEB = {"name": "web", "image": "nginx"}
+make_pod = partial(build_pod, "web", namespace="default")
 
 
 def defaulted(**spec: Any) -> JsonObject:
-    obj = pod(**spec)
+    obj = make_pod(**{"containers": [_WEB]} | spec)
     PODS.default(obj)
     return obj
 
@@ -189,7 +188,7 @@ def test_an_update_changes_nothing_else() -> None:
 async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -> None:
     store = registry.store("", "pods")
     context = make_system_context("update", store.resource)
-    await store.create(context, "default", pod())
+    await store.create(context, "default", make_pod())
 
     def change(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
@@ -205,7 +204,7 @@ async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -
 async def test_status_changes_only_by_its_subresource(registry: Registry) -> None:
     store = registry.store("", "pods")
     context = make_system_context("update", store.resource)
-    await store.create(context, "default", pod())
+    await store.create(context, "default", make_pod())
 
     def change(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
@@ -222,7 +221,11 @@ async def test_status_changes_only_by_its_subresource(registry: Registry) -> Non
 async def test_an_invalid_pod_is_not_stored(registry: Registry) -> None:
     store = registry.store("", "pods")
     with pytest.raises(StatusError, match='Pod "web" is invalid'):
-        await store.create(make_system_context("create", store.resource), "default", pod(containers=[]))
+        await store.create(
+            make_system_context("create", store.resource),
+            "default",
+            make_pod(containers=[]),
+        )
 
 
 @pytest.mark.parametrize("kind", ["clusterTrustBundle", "podCertificate"])
