@@ -183,14 +183,14 @@ def _check_recipients(recipients: list[str]) -> list[str]:
 
 
 def _check_extenders(extenders: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # Few inventories have extenders or profiles; their models take as long to build as all others.
-    from kprov.inventory.cluster.scheduler_extenders import check_extenders
+    # Few inventories have extenders or profiles.
+    from kprov.inventory.cluster.scheduler_configuration import check_extenders
 
     return check_extenders(extenders)
 
 
 def _check_profiles(profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    from kprov.inventory.cluster.scheduler_profiles import check_profiles
+    from kprov.inventory.cluster.scheduler_configuration import check_profiles
 
     return check_profiles(profiles)
 

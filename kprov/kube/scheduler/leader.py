@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from kprov.contract.scheduler.extenders import list_ignored_resources
 from kprov.kube.client.events import EventRecorder
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.rest import RestClient
@@ -14,7 +15,6 @@ from kprov.kube.component_base import garbage_collection
 from kprov.kube.scheduler.attempts.decision_log import DecisionLog
 from kprov.kube.scheduler.binding.pod_binder import PodBinder
 from kprov.kube.scheduler.configuration.document import Configuration
-from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
 from kprov.kube.scheduler.cycle.scheduler import Scheduler
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.extenders.extenders import Extenders

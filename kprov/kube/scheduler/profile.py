@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kprov.kube.scheduler.configuration import document
-from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, expand_point
+from kprov.contract.scheduler import profiles
+from kprov.contract.scheduler.plugin_sets import BUILT_IN, expand_point
 from kprov.kube.scheduler.framework.plugin import Plugin, Profile
 from kprov.kube.scheduler.plugins.registry import FACTORIES, PluginResources
 
 
-def build_profile(configuration: document.Profile, resources: PluginResources) -> Profile:
+def build_profile(configuration: profiles.Profile, resources: PluginResources) -> Profile:
     """Build the profile. Each plugin is created once, whatever the number of its extension points."""
     made: dict[str, Plugin] = {}
 

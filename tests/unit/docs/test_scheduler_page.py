@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
-from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
-from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, DEFAULT_PLUGINS, MISSING
+from kprov.contract.scheduler.arguments import ARGUMENTS
+from kprov.contract.scheduler.plugin_sets import BUILT_IN, DEFAULT_PLUGINS, MISSING
+from kprov.contract.scheduler.sections import get_spelling
 from kprov.kube.scheduler.framework.plugin import Plugin
 
 _PAGE = Path(__file__).parents[3] / "docs" / "scheduler.md"
@@ -30,7 +32,7 @@ def test_the_page_names_the_arguments_of_each_plugin() -> None:
     }
     common = {"apiVersion", "kind"}
     for name, expected in ARGUMENTS.items():
-        assert rows.pop(name) == set(expected.__struct_encode_fields__) - common, name
+        assert rows.pop(name) == {get_spelling(field.name) for field in fields(expected)} - common, name
     assert not any(rows.values())
 
 

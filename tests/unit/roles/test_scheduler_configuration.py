@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kprov.contract.scheduler.extenders import list_ignored_resources
+from kprov.contract.scheduler.plugin_sets import expand_point
 from kprov.kube.scheduler.configuration.document import Configuration, load
-from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
-from kprov.kube.scheduler.configuration.plugin_sets import expand_point
 from tests.unit.roles.rendering import render_template
 
 

@@ -1,6 +1,5 @@
-"""Owns KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): its fields, rules and defaults.
+"""Owns KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): the fields of the file, and its loading.
 
-``options.py`` loads the file, and ``plugins/registry.py`` reads the arguments of plugins. ``document.py`` has
-the fields of the file, ``arguments.py`` those of plugins, ``extenders.py`` those of extenders, and
-``plugin_sets.py`` decides which plugins run at which extension point. May import nothing of the scheduler.
+`options.py` loads the file, and `plugins/registry.py` reads the arguments of plugins. Profiles, arguments and
+extenders are in `kprov.contract.scheduler`. May import nothing of the scheduler.
 """

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from kprov.contract.scheduler.extenders import Extender
 from kprov.kube.api.core import Node, Pod
-from kprov.kube.scheduler.configuration.extenders import Extender
 from kprov.kube.scheduler.extenders.http_extender import ExtenderError, FilterAnswer, HttpExtender
 from kprov.kube.scheduler.framework.plugin import CycleState, FilterResult
 from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores

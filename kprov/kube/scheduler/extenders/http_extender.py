@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 import orjson
 
+from kprov.contract.scheduler.extenders import Extender, ExtenderTls
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.component_base.http11.client import target_of
 from kprov.kube.component_base.http11.connection_pool import FAILURES, ConnectionPool
 from kprov.kube.component_base.http11.dialing import Origin
-from kprov.kube.scheduler.configuration.extenders import Extender, ExtenderTls
 
 #: As Go's transport: for a connection with its TLS handshake. The extender's own timeout is usually shorter.
 _CONNECT_SECONDS: Final = 30.0

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kprov.kube.api.core import Node, Pod
-from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.configuration.arguments import (
+from kprov.contract.scheduler.arguments import (
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
 )
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler.devices.device_totals import count_devices
 from kprov.kube.scheduler.devices.extended_resources import CLASS_PREFIX, get_explicit_name
 from kprov.kube.scheduler.devices.listers import DeviceListers

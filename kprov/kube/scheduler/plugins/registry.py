@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from kprov.contract.scheduler import arguments, profiles
+from kprov.kube.api import core
 from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler.binding.pod_binder import PodBinder
-from kprov.kube.scheduler.configuration import arguments, document
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.extenders.extenders import Extenders
@@ -67,42 +69,54 @@ class PluginResources:
     ignored_resources: Sequence[str] = ()
 
 
-_Factory = Callable[[PluginResources, document.Profile], Plugin]
+_Factory = Callable[[PluginResources, profiles.Profile], Plugin]
 
 
-def _build_default_preemption(resources: PluginResources, profile: document.Profile) -> Plugin:
+def _build_default_preemption(resources: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.DefaultPreemptionArgs)
     limits = CandidateLimits(args.min_candidate_nodes_percentage, args.min_candidate_nodes_absolute)
     return DefaultPreemption(resources.list_budgets, resources.evictor, limits, resources.extenders)
 
 
-def _build_dynamic_resources(resources: PluginResources, profile: document.Profile) -> Plugin:
+def _build_dynamic_resources(resources: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.DynamicResourcesArgs)
     return DynamicResources(
         resources.devices, resources.claim_binder, args.binding_seconds, args.filter_seconds
     )
 
 
-def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> Plugin:
+def _build_inter_pod_affinity(_: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.InterPodAffinityArgs)
     ignore = args.ignore_preferred_terms_of_existing_pods
     return InterPodAffinity(args.hard_pod_affinity_weight, ignore_preferred=ignore)
 
 
-def _build_node_resources_fit(resources: PluginResources, profile: document.Profile) -> Plugin:
+def _build_node_resources_fit(resources: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.NodeResourcesFitArgs)
     if resources.ignored_resources:
-        args = msgspec.structs.replace(args, ignored_resources=list(resources.ignored_resources))
+        args = dataclasses.replace(args, ignored_resources=list(resources.ignored_resources))
     return NodeResourcesFit(args, resources.devices)
 
 
-def _build_pod_topology_spread(resources: PluginResources, profile: document.Profile) -> Plugin:
+def _build_pod_topology_spread(resources: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.PodTopologySpreadArgs)
     defaults = args.default_constraints if args.defaulting_type == "List" else None
-    return PodTopologySpread(resources.default_selector, defaults)
+    return PodTopologySpread(
+        resources.default_selector,
+        None
+        if defaults is None
+        else msgspec.convert(defaults, list[core.TopologySpreadConstraint], from_attributes=True),
+    )
 
 
-def _build_volume_binding(resources: PluginResources, profile: document.Profile) -> Plugin:
+def _build_node_affinity(profile: profiles.Profile) -> Plugin:
+    added = profile.get_arguments(arguments.NodeAffinityArgs).added_affinity
+    if added is None:
+        return NodeAffinity(None)
+    return NodeAffinity(msgspec.convert(added, core.NodeAffinity, from_attributes=True))
+
+
+def _build_volume_binding(resources: PluginResources, profile: profiles.Profile) -> Plugin:
     args = profile.get_arguments(arguments.VolumeBindingArgs)
     return VolumeBinding(resources.listers, resources.binder, resources.assumed, args.bind_timeout_seconds)
 
@@ -112,9 +126,7 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
     "NodeUnschedulable": lambda _resources, _: NodeUnschedulable(),
     "NodeName": lambda _resources, _: NodeName(),
     "TaintToleration": lambda _resources, _: TaintToleration(),
-    "NodeAffinity": lambda _, profile: NodeAffinity(
-        profile.get_arguments(arguments.NodeAffinityArgs).added_affinity
-    ),
+    "NodeAffinity": lambda _, profile: _build_node_affinity(profile),
     "NodePorts": lambda _resources, _: NodePorts(),
     "NodeResourcesFit": _build_node_resources_fit,
     "VolumeRestrictions": lambda resources, _: VolumeRestrictions(resources.listers),

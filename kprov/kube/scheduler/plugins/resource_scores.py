@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kprov.kube.scheduler.configuration.arguments import ScoringStrategy, ShapePoint
+from kprov.contract.scheduler.arguments import ScoringStrategy, ShapePoint
 from kprov.kube.scheduler.framework.scores import MAX_SCORE, Scores
 from kprov.kube.scheduler.state.columns import Counts
 

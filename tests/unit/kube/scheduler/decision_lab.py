@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import msgspec
-
+from kprov.contract.scheduler import profiles
+from kprov.contract.scheduler.sections import read
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.configuration import document
 from kprov.kube.scheduler.cycle.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.plugins.registry import PluginResources
 from kprov.kube.scheduler.profile import build_profile
@@ -35,7 +34,7 @@ class Lab:
             ),
             listers=listers or nothing,
         )
-        self.profile = build_profile(msgspec.convert(profile or {}, document.Profile), resources)
+        self.profile = build_profile(read(profiles.Profile, profile or {}), resources)
         self.rng = random.Random(1)
 
     def schedule_pod(self, p: Pod, nominator: Nominator | None = None) -> ScheduleResult:

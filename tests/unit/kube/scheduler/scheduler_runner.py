@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from kprov.contract.scheduler.profiles import DEFAULT_SCHEDULER, Profile
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler.binding.pod_binder import PodBinder
-from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.cycle.scheduler import Scheduler
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.extenders.extenders import Extenders

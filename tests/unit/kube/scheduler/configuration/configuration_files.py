@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from kprov.contract.scheduler.plugin_sets import expand_point
+from kprov.contract.scheduler.profiles import API_VERSION
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.scheduler.configuration.document import API_VERSION, KIND, Configuration, load
-from kprov.kube.scheduler.configuration.plugin_sets import expand_point
+from kprov.kube.scheduler.configuration.document import KIND, Configuration, load
 
 
 def read(tmp_path: Path, **fields: Any) -> Configuration:

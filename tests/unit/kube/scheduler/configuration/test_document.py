@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kprov.contract.scheduler.profiles import API_VERSION
 from kprov.kube.scheduler import options
-from kprov.kube.scheduler.configuration.document import API_VERSION, KIND
+from kprov.kube.scheduler.configuration.document import KIND
 from tests.unit.kube.scheduler.configuration.configuration_files import list_plugins, read, read_problems
 
 METHODS = {

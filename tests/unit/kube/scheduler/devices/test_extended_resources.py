@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from kprov.contract.scheduler.arguments import NodeResourcesFitArgs
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.api.decoding import convert
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.configuration.arguments import NodeResourcesFitArgs
 from kprov.kube.scheduler.devices.extended_requests import build_device_requests, build_special_claim
 from kprov.kube.scheduler.devices.extended_resources import ExtendedResources, is_device_resource
 from kprov.kube.scheduler.devices.listers import DeviceListers

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from aiohttp import web
 
-from kprov.kube.scheduler.configuration.extenders import Extender
+from kprov.contract.scheduler.extenders import Extender
+from kprov.contract.scheduler.sections import read
 from kprov.kube.scheduler.extenders.http_extender import ExtenderError, HttpExtender
 from tests.apiserver.servers import Authority
 from tests.builders.nodes import view_node
@@ -44,7 +44,7 @@ async def url(authority: Authority) -> AsyncIterator[str]:
 
 async def filter_nodes(url: str, **tls: Any) -> list[str]:
     fields = {"urlPrefix": url, "filterVerb": "filter", "nodeCacheCapable": True, "enableHTTPS": True}
-    extender = HttpExtender(msgspec.convert(fields | {"tlsConfig": tls}, Extender))
+    extender = HttpExtender(read(Extender, fields | {"tlsConfig": tls}))
     try:
         return list((await extender.filter(view_pod(), [view_node("a"), view_node("b")])).nodes)
     finally:

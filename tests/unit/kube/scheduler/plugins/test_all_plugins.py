@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kprov.contract.scheduler import profiles
 from kprov.kube.api.core import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.api.decoding import convert
 from kprov.kube.api.storage import StorageClass, VolumeAttachment
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.configuration import document
 from kprov.kube.scheduler.framework.plugin import CycleState, Plugin, Profile
 from kprov.kube.scheduler.framework.runtime.filters import filter_slots, find_feasible_nodes, select_slots
 from kprov.kube.scheduler.framework.status import SKIP
@@ -75,7 +75,7 @@ def build_default_profile(cluster: Cluster) -> Profile:
     resources = PluginResources(
         default_selector=get_default_selector, listers=listers, node_volumes=node_volumes
     )
-    return build_profile(document.Profile(), resources)
+    return build_profile(profiles.Profile(), resources)
 
 
 def build_cycle(cluster: Cluster, pod: JsonObject, nominator: Nominator | None = None) -> CycleState:

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kprov.kube.scheduler.configuration.arguments import (
+from kprov.contract.scheduler.arguments import (
     RatioParameters,
     ResourceWeight,
     ScoringStrategy,

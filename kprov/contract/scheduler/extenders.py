@@ -1,16 +1,13 @@
 """The extenders of a configuration: HTTP services that take part in the choice of a node."""
 
-# ruff: noqa: RUF012  msgspec gives each object its own empty list
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import field
 from urllib.parse import urlsplit
 
-import msgspec
-
-from kprov.kube.component_base import durations
-from kprov.kube.scheduler.configuration.arguments import Section
+from kprov.contract.scheduler import durations
+from kprov.contract.scheduler.sections import Section
 
 _DEFAULT_SECONDS = 5.0
 
@@ -24,7 +21,7 @@ class ExtenderTls(Section):
     key_file: str = ""
     ca_file: str = ""
     cert_data: str = ""
-    key_data: str = ""
+    key_data: str = field(default="", repr=False)
     ca_data: str = ""
 
 
@@ -42,11 +39,11 @@ class Extender(Section):
     prioritize_verb: str = ""
     weight: int = 0
     bind_verb: str = ""
-    enable_https: bool = msgspec.field(default=False, name="enableHTTPS")
+    enable_https: bool = False
     tls_config: ExtenderTls | None = None
     http_timeout: str = ""
     node_cache_capable: bool = False
-    managed_resources: list[ManagedResource] = []
+    managed_resources: list[ManagedResource] = field(default_factory=list)
     ignorable: bool = False
 
     @property
@@ -55,21 +52,21 @@ class Extender(Section):
         return durations.parse(self.http_timeout or "0") or _DEFAULT_SECONDS
 
 
-def find_problems(extenders: Sequence[Extender]) -> Iterator[str]:
-    """Yield each problem as FIELD: TEXT."""
+def find_problems(extenders: Sequence[Extender], path: str) -> Iterator[str]:
+    """Yield each problem as FIELD: TEXT. path: of the list."""
     resources: set[str] = set()
     for number, extender in enumerate(extenders):
-        path = f"extenders[{number}]"
-        yield from (f"{path}.{problem}" for problem in _find_extender_problems(extender))
+        place = f"{path}[{number}]"
+        yield from (f"{place}.{problem}" for problem in _find_extender_problems(extender))
         for index, resource in enumerate(extender.managed_resources):
-            field = f"{path}.managedResources[{index}].name"
+            name = f"{place}.managedResources[{index}].name"
             if "/" not in resource.name or resource.name.partition("/")[0].endswith("kubernetes.io"):
-                yield f'{field}: "{resource.name}" is an invalid extended resource name'
+                yield f'{name}: "{resource.name}" is an invalid extended resource name'
             if resource.name in resources:
-                yield f'{field}: duplicate extender managed resource name "{resource.name}"'
+                yield f'{name}: duplicate value "{resource.name}"'
             resources.add(resource.name)
     if sum(bool(extender.bind_verb) for extender in extenders) > 1:
-        yield "extenders: only one extender can implement bind"
+        yield f"{path}: only one extender can implement bind".removeprefix(": ")
 
 
 def _find_extender_problems(extender: Extender) -> Iterator[str]:

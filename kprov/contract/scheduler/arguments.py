@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal
+from dataclasses import field
+from typing import Any, Final, Literal
 
-import msgspec
-
-from kprov.kube.api.core import NodeAffinity, TopologySpreadConstraint
-from kprov.kube.component_base import durations
-
-
-class Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Base of all parts of the configuration: unknown fields are errors."""
+from kprov.contract.scheduler import durations
+from kprov.contract.scheduler.sections import Section
 
 
 class Arguments(Section):
@@ -42,7 +37,7 @@ class ShapePoint(Section):
 
 
 class RatioParameters(Section):
-    shape: list[ShapePoint] = []
+    shape: list[ShapePoint] = field(default_factory=list)
 
 
 def _build_default_resources() -> list[ResourceWeight]:
@@ -51,7 +46,7 @@ def _build_default_resources() -> list[ResourceWeight]:
 
 class ScoringStrategy(Section):
     type: Literal["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"] = "LeastAllocated"
-    resources: list[ResourceWeight] = []
+    resources: list[ResourceWeight] = field(default_factory=list)
     requested_to_capacity_ratio: RatioParameters | None = None
 
     def __post_init__(self) -> None:
@@ -59,9 +54,9 @@ class ScoringStrategy(Section):
 
 
 class NodeResourcesFitArgs(Arguments):
-    ignored_resources: list[str] = []
-    ignored_resource_groups: list[str] = []
-    scoring_strategy: ScoringStrategy = msgspec.field(default_factory=ScoringStrategy)
+    ignored_resources: list[str] = field(default_factory=list)
+    ignored_resource_groups: list[str] = field(default_factory=list)
+    scoring_strategy: ScoringStrategy = field(default_factory=ScoringStrategy)
 
     def find_problems(self) -> Iterator[str]:
         for number, group in enumerate(self.ignored_resource_groups):
@@ -89,7 +84,7 @@ def _find_shape_problems(shape: Sequence[ShapePoint], path: str) -> Iterator[str
 
 
 class NodeResourcesBalancedAllocationArgs(Arguments):
-    resources: list[ResourceWeight] = []
+    resources: list[ResourceWeight] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.resources = self.resources or _build_default_resources()
@@ -152,6 +147,33 @@ class InterPodAffinityArgs(Arguments):
             yield "hardPodAffinityWeight: not in valid range [0, 100]"
 
 
+class NodeSelectorRequirement(Section):
+    key: str = ""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: list[str] = field(default_factory=list)
+
+
+class NodeSelectorTerm(Section):
+    match_expressions: list[NodeSelectorRequirement] = field(default_factory=list)
+    match_fields: list[NodeSelectorRequirement] = field(default_factory=list)
+
+
+class NodeSelector(Section):
+    node_selector_terms: list[NodeSelectorTerm] = field(default_factory=list)
+
+
+class PreferredSchedulingTerm(Section):
+    weight: int = 0
+    preference: NodeSelectorTerm = field(default_factory=NodeSelectorTerm)
+
+
+class NodeAffinity(Section):
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    preferred_during_scheduling_ignored_during_execution: list[PreferredSchedulingTerm] = field(
+        default_factory=list
+    )
+
+
 class NodeAffinityArgs(Arguments):
     added_affinity: NodeAffinity | None = None
 
@@ -164,8 +186,21 @@ class VolumeBindingArgs(Arguments):
             yield "bindTimeoutSeconds: invalid BindTimeoutSeconds, should not be a negative value"
 
 
+class TopologySpreadConstraint(Section):
+    """A constraint of pods that have none. Its selector is deduced for each pod."""
+
+    max_skew: int = 1
+    topology_key: str = ""
+    when_unsatisfiable: str = ""
+    label_selector: dict[str, Any] | None = None
+    min_domains: int | None = None
+    node_affinity_policy: Literal["Honor", "Ignore"] | None = None
+    node_taints_policy: Literal["Honor", "Ignore"] | None = None
+    match_label_keys: list[str] = field(default_factory=list)
+
+
 class PodTopologySpreadArgs(Arguments):
-    default_constraints: list[TopologySpreadConstraint] = []
+    default_constraints: list[TopologySpreadConstraint] = field(default_factory=list)
     defaulting_type: Literal["System", "List"] = "System"
 
     def find_problems(self) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
-from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, DEFAULT_PLUGINS
+from kprov.contract.scheduler.arguments import ARGUMENTS
+from kprov.contract.scheduler.plugin_sets import BUILT_IN, DEFAULT_PLUGINS
 from kprov.kube.scheduler.framework.plugin import Plugin
 from tests.unit.kube.scheduler.configuration.configuration_files import list_plugins, read_problems
 from tests.unit.kube.scheduler.decision_lab import Lab

@@ -3,18 +3,14 @@
 Source: upstream's mergePluginSet and expandMultiPointPlugins.
 """
 
-# ruff: noqa: RUF012  msgspec gives each object its own empty list
-
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Final
 
-import msgspec
-
 from kprov.contract.scheduler.plugins import PLUGINS, UNSUPPORTED
-from kprov.kube.scheduler.configuration.arguments import Section
+from kprov.contract.scheduler.sections import Section, get_spelling
 
 DEFAULT_PLUGINS: Final = PLUGINS
 MISSING: Final = UNSUPPORTED
@@ -29,8 +25,8 @@ class PluginEntry(Section):
 
 
 class PluginSet(Section):
-    enabled: list[PluginEntry] = []
-    disabled: list[PluginEntry] = []
+    enabled: list[PluginEntry] = field(default_factory=list)
+    disabled: list[PluginEntry] = field(default_factory=list)
 
     def disables(self, name: str) -> bool:
         return any(entry.name in (name, _ALL) for entry in self.disabled)
@@ -39,24 +35,24 @@ class PluginSet(Section):
 class Plugins(Section):
     """The plugins of a profile by extension point. ``multi_point``: for all points that a plugin has."""
 
-    pre_enqueue: PluginSet = msgspec.field(default_factory=PluginSet)
-    queue_sort: PluginSet = msgspec.field(default_factory=PluginSet)
-    pre_filter: PluginSet = msgspec.field(default_factory=PluginSet)
-    filter: PluginSet = msgspec.field(default_factory=PluginSet)
-    post_filter: PluginSet = msgspec.field(default_factory=PluginSet)
-    pre_score: PluginSet = msgspec.field(default_factory=PluginSet)
-    score: PluginSet = msgspec.field(default_factory=PluginSet)
-    reserve: PluginSet = msgspec.field(default_factory=PluginSet)
-    permit: PluginSet = msgspec.field(default_factory=PluginSet)
-    pre_bind: PluginSet = msgspec.field(default_factory=PluginSet)
-    bind: PluginSet = msgspec.field(default_factory=PluginSet)
-    post_bind: PluginSet = msgspec.field(default_factory=PluginSet)
-    multi_point: PluginSet = msgspec.field(default_factory=PluginSet)
+    pre_enqueue: PluginSet = field(default_factory=PluginSet)
+    queue_sort: PluginSet = field(default_factory=PluginSet)
+    pre_filter: PluginSet = field(default_factory=PluginSet)
+    filter: PluginSet = field(default_factory=PluginSet)
+    post_filter: PluginSet = field(default_factory=PluginSet)
+    pre_score: PluginSet = field(default_factory=PluginSet)
+    score: PluginSet = field(default_factory=PluginSet)
+    reserve: PluginSet = field(default_factory=PluginSet)
+    permit: PluginSet = field(default_factory=PluginSet)
+    pre_bind: PluginSet = field(default_factory=PluginSet)
+    bind: PluginSet = field(default_factory=PluginSet)
+    post_bind: PluginSet = field(default_factory=PluginSet)
+    multi_point: PluginSet = field(default_factory=PluginSet)
 
     def list_sets(self) -> Iterator[tuple[str, PluginSet]]:
         """Yield the sets with their names in the file."""
-        for field, name in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
-            yield name, getattr(self, field)
+        for entry in fields(self):
+            yield get_spelling(entry.name), getattr(self, entry.name)
 
 
 @dataclass(frozen=True, slots=True)

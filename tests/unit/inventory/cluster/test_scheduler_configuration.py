@@ -1,22 +1,18 @@
-"""Arguments of plugins and extenders in an inventory: the provisioner's rules are those of the scheduler."""
+"""Profiles and extenders in an inventory: mistakes are named before a host is touched, as by the scheduler."""
 
 from __future__ import annotations
 
-import types
-import typing
+import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
-from pydantic import BaseModel
 
-from kprov.inventory.cluster import scheduler_arguments, scheduler_extenders
-from kprov.inventory.cluster.scheduler_arguments import find_argument_problems
-from kprov.inventory.cluster.scheduler_extenders import check_extenders
-from kprov.kube.scheduler.configuration import document, extenders
-from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
-from kprov.kube.scheduler.configuration.document import PluginConfig, Profile
+from kprov.contract.scheduler import extenders
+from kprov.contract.scheduler.profiles import PluginConfig, Profile
+from kprov.contract.scheduler.sections import read
+from kprov.inventory.cluster.scheduler_configuration import check_extenders, check_profiles
+from kprov.kube.scheduler.configuration import document
 
 AFFINITY = {
     "requiredDuringSchedulingIgnoredDuringExecution": {
@@ -25,46 +21,6 @@ AFFINITY = {
 }
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
 SHAPE = [{"utilization": 0, "score": 0}, {"utilization": 100, "score": 10}]
-
-
-def strip_containers(annotation: Any) -> Any:
-    """The class within list[...], Annotated[...] and `| None`."""
-    while True:
-        parts = [each for each in typing.get_args(annotation) if each is not types.NoneType]
-        if not parts or typing.get_origin(annotation) is typing.Literal:
-            return annotation
-        annotation = parts[0]
-
-
-def list_fields(model: type[BaseModel]) -> dict[str, Any]:
-    return {str(field.alias): strip_containers(field.annotation) for field in model.model_fields.values()}
-
-
-def compare_fields(model: type[BaseModel], struct: type[msgspec.Struct], unused: frozenset[str]) -> None:
-    known = list_fields(model)
-    hints = typing.get_type_hints(struct)
-    wanted = {
-        wire: strip_containers(hints[name])
-        for name, wire in zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)
-    }
-    assert known.keys() == wanted.keys() - unused, model
-    for name, part in known.items():
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            compare_fields(part, wanted[name], unused)
-
-
-@pytest.mark.parametrize("plugin", ARGUMENTS)
-def test_the_provisioner_knows_the_fields_of_arguments(plugin: str) -> None:
-    # A default constraint must not have a selector: it is deduced for each pod.
-    compare_fields(scheduler_arguments.ARGUMENTS[plugin], ARGUMENTS[plugin], frozenset({"labelSelector"}))
-
-
-def test_the_provisioner_knows_all_plugins_with_arguments() -> None:
-    assert scheduler_arguments.ARGUMENTS.keys() == ARGUMENTS.keys()
-
-
-def test_the_provisioner_knows_the_fields_of_extenders() -> None:
-    compare_fields(scheduler_extenders.Extender, extenders.Extender, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -92,7 +48,7 @@ def test_the_provisioner_knows_the_fields_of_extenders() -> None:
     ],
 )
 def test_sound_arguments_are_accepted_by_both(plugin: str, arguments: Mapping[str, Any]) -> None:
-    assert not list(find_argument_problems(plugin, arguments))
+    assert not find_problems_of_inventory(plugin, arguments)
     assert not find_problems_of_scheduler(plugin, arguments)
 
 
@@ -162,10 +118,18 @@ def test_sound_arguments_are_accepted_by_both(plugin: str, arguments: Mapping[st
     ],
 )
 def test_wrong_arguments_are_refused_by_both(plugin: str, arguments: Mapping[str, Any], field: str) -> None:
-    (problem,) = find_argument_problems(plugin, arguments)
-    assert problem.startswith(field)
+    (problem,) = find_problems_of_inventory(plugin, arguments)
+    assert problem.startswith(f"[0].pluginConfig[0].args.{field}")
     (found,) = find_problems_of_scheduler(plugin, arguments)
     assert found.startswith(f"profiles[0].pluginConfig[0].args.{field}")
+
+
+def find_problems_of_inventory(plugin: str, arguments: Mapping[str, Any]) -> list[str]:
+    try:
+        check_profiles([{"pluginConfig": [{"name": plugin, "args": dict(arguments)}]}])
+    except ValueError as error:
+        return str(error).split(", [")
+    return []
 
 
 def find_problems_of_scheduler(plugin: str, arguments: Mapping[str, Any]) -> list[str]:
@@ -185,16 +149,16 @@ def test_a_sound_extender_is_accepted_as_it_is() -> None:
     }
     given = [extender]
     assert check_extenders(given) is given
-    assert not list(extenders.find_problems([msgspec.convert(extender, extenders.Extender)]))
+    assert not list(extenders.find_problems([read(extenders.Extender, extender)], "extenders"))
 
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
         ({"urlPrefix": "gpus"}, '[1].urlPrefix: "gpus" is no absolute URL with http or https'),
-        ({"prioritizeVerb": "score"}, "[1].weight: must be 1 or more for prioritizeVerb"),
-        ({"httpTimeout": "5"}, "[1].httpTimeout: must be a time with its unit, such as 500ms, 90s or 1m30s"),
-        ({"bindVerb": "bind"}, "[1].bindVerb: only one extender can implement bind"),
+        ({"prioritizeVerb": "score"}, "[1].weight: must have a positive weight applied to it"),
+        ({"httpTimeout": "5"}, '[1].httpTimeout: time: missing unit in duration "5"'),
+        ({"bindVerb": "bind"}, "only one extender can implement bind"),
         (
             {"managedResources": [{"name": "cpu"}]},
             '[1].managedResources[0].name: "cpu" is an invalid extended resource name',
@@ -203,8 +167,8 @@ def test_a_sound_extender_is_accepted_as_it_is() -> None:
             {"managedResources": [{"name": "example.com/gpu"}]},
             '[1].managedResources[0].name: duplicate value "example.com/gpu"',
         ),
-        ({"tlsConfig": {"ca": "a"}}, "[1].tlsConfig.ca: Extra inputs are not permitted"),
-        ({"enableHttps": True}, "[1].enableHttps: Extra inputs are not permitted"),
+        ({"tlsConfig": {"ca": "a"}}, "[1].tlsConfig: Object contains unknown field `ca`"),
+        ({"enableHttps": True}, "[1]: Object contains unknown field `enableHttps`"),
     ],
 )
 def test_a_mistake_in_an_extender_is_named_with_its_field(fields: dict[str, Any], problem: str) -> None:
@@ -213,3 +177,64 @@ def test_a_mistake_in_an_extender_is_named_with_its_field(fields: dict[str, Any]
     with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole text is compared
         check_extenders([first, url | fields])
     assert str(caught.value) == problem
+
+
+def test_a_sound_profile_is_accepted_as_it_is() -> None:
+    profiles: list[dict[str, Any]] = [
+        {"schedulerName": "packing", "plugins": {"postFilter": {"disabled": [{"name": "*"}]}}},
+        {"plugins": {"score": {"enabled": [{"name": "ImageLocality", "weight": 5}]}}},
+    ]
+    assert check_profiles(profiles) is profiles
+
+
+@pytest.mark.parametrize(
+    ("profile", "problem"),
+    [
+        ({"scheduler": "a"}, "[1]: Object contains unknown field `scheduler`"),
+        (
+            {"plugins": {"score": {"enabled": [{"name": "NodeName"}]}}},
+            '[1].plugins.score.enabled[0].name: plugin "NodeName" does not extend score',
+        ),
+        (
+            {"plugins": {"multiPoint": {"disabled": [{"name": "Nobody"}]}}},
+            '[1].plugins.multiPoint.disabled[0].name: plugin "Nobody" does not exist',
+        ),
+        (
+            {"plugins": {"score": {"enabled": [{"name": "ImageLocality", "weight": -1}]}}},
+            "[1].plugins.score.enabled[0].weight: must not be negative",
+        ),
+        (
+            {"pluginConfig": [{"name": "NodeName"}]},
+            '[1].pluginConfig[0].name: plugin "NodeName" takes no arguments',
+        ),
+        (
+            {
+                "plugins": {
+                    "multiPoint": {"disabled": [{"name": "*"}]},
+                    "bind": {"enabled": [{"name": "DefaultBinder"}]},
+                }
+            },
+            "[1].plugins.queueSort: exactly one plugin must be enabled, such as PrioritySort",
+        ),
+        (
+            {"plugins": {"bind": {"disabled": [{"name": "DefaultBinder"}]}}},
+            "[1].plugins.bind: at least one plugin must be enabled, such as DefaultBinder",
+        ),
+        (
+            {"pluginConfig": [{"name": "InterPodAffinity", "args": {"weight": 1}}]},
+            "[1].pluginConfig[0].args: Object contains unknown field `weight`",
+        ),
+        (
+            {"pluginConfig": [{"name": "VolumeBinding", "args": {"bindTimeoutSeconds": "5"}}]},
+            "[1].pluginConfig[0].args.bindTimeoutSeconds: Expected `int`, got `str`",
+        ),
+        ({"schedulerName": "first"}, '[1].schedulerName: duplicate value "first"'),
+        (
+            {"plugins": {"filter": {"enabled": [{"name": "GangScheduling"}]}}},
+            '[1].plugins.filter.enabled[0].name: plugin "GangScheduling" is not supported',
+        ),
+    ],
+)
+def test_a_mistake_in_a_profile_is_named_with_its_field(profile: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        check_profiles([{"schedulerName": "first"}, profile])
