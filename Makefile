@@ -77,16 +77,17 @@ parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, again
 	KPROV_PARITY=all $(BIN)/pytest tests/lab/test_parity.py -p no:randomly
 
 # A scenario that failed does not stop the others. Each removes its lab, at its start also what a killed run left.
-MOLECULE_ROLES = $(patsubst roles/%/molecule/default/molecule.yml,%,$(wildcard roles/*/molecule/default/molecule.yml))
+# The scenario `default` is the whole cluster.
+MOLECULE_ROLES = $(filter-out default,$(patsubst extensions/molecule/%/molecule.yml,%,$(wildcard extensions/molecule/*/molecule.yml)))
 MOLECULE_RUN = export PATH="$(CURDIR)/$(BIN):$$PATH"; failed=; \
-  for folder in $(1); do (cd $$folder && molecule test -s default) || failed="$$failed $$folder"; done; \
+  for name in $(1); do molecule test -s $$name || failed="$$failed $$name"; done; \
   [ -z "$$failed" ] || { echo "failed scenarios:$$failed" >&2; exit 1; }
 
 molecule: $(VENV)/.dev ## Molecule's scenarios: every role alone, then the whole cluster (root; long)
-	@$(call MOLECULE_RUN,$(addprefix roles/,$(MOLECULE_ROLES)) .)
+	@$(call MOLECULE_RUN,$(MOLECULE_ROLES) default)
 
 molecule-ci: $(VENV)/.dev ## the scenarios that `make test` runs
-	@$(call MOLECULE_RUN,$(addprefix roles/,host containerd etcd kube_apiserver))
+	@$(call MOLECULE_RUN,host containerd etcd kube_apiserver)
 
 vagrant: $(VENV)/.dev ## build a box, make a cluster in a virtual machine with Vagrant, destroy it (root; long)
 	$(BIN)/pytest tests/vagrant -p no:randomly -s

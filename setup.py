@@ -14,8 +14,8 @@ from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
 FOLDERS = ("playbooks", "roles", "templates")
-#: playbooks/roles is a link for Ansible; scenarios of Molecule are tests.
-LEFT_OUT = ("molecule", "__pycache__", "roles")
+#: playbooks/roles is a link for Ansible.
+LEFT_OUT = ("__pycache__", "roles")
 BUILD_INFO = Path("kprov/kube/component_base/build_info.json")
 
 

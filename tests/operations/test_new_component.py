@@ -128,7 +128,7 @@ class Tree:
 
     def make(self) -> None:
         """Copy the sources and add the component to the copy."""
-        ignored = shutil.ignore_patterns("__pycache__", "molecule")
+        ignored = shutil.ignore_patterns("__pycache__")
         for part in ("kprov", "roles", "playbooks", "templates"):
             shutil.copytree(ROOT / part, self.folder / part, ignore=ignored, symlinks=True)
         for name, text in FILES.items():
