@@ -241,7 +241,6 @@ class _App:
             await self._kubelet.close()
             await server.stop()
             await health.stop()
-            await self._handlers.close()
             if self._recorder is not None:
                 await self._recorder.close()
 

@@ -6,7 +6,6 @@ Source: upstream pkg/registry/core/componentstatus, pkg/registry/core/rest/stora
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Final
 
 from multidict import CIMultiDict
@@ -14,7 +13,7 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.apiserver.subresources.call import Call, Reply
-from kprov.kube.component_base.http_get import GetError, get_document, open_directly
+from kprov.kube.component_base.http_get import GetError, get_document, open_unverified
 from kprov.kube.machinery import field_labels, status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
@@ -77,14 +76,11 @@ async def _check_etcd(registry: Registry) -> str:
 
 async def _check_component(url: str) -> str:
     """The reason why a component is not healthy, or ""."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         document = await get_document(
             url,
             CIMultiDict({"User-Agent": _USER_AGENT, "Accept": "*/*"}),
-            open_directly(context),
+            open_unverified,
             seconds=_SECONDS,
             max_bytes=_MAX_BYTES,
             leaves_host=False,

@@ -136,11 +136,15 @@ class ProbeManager:
         assert spec is not None
         timeout = float(spec.timeout_seconds or 1)
         try:
-            await self._handlers.run(spec, container, container_id, status.get("podIP") or "", timeout)
+            address = status.get("podIP") or ""
+            warning = await self._handlers.run(spec, container, container_id, address, timeout)
         except HandlerError as error:
             text = f"{kind} probe failed: {error}"
             self._events.send_container_event(pod, container, "Warning", "Unhealthy", text)
             return False
+        if warning:
+            text = f"{kind} probe warning: {warning}"
+            self._events.send_container_event(pod, container, "Warning", "ProbeWarning", text)
         return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +11,7 @@ from multidict import CIMultiDict
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
-from kprov.kube.component_base.http_get import Document, GetError, get_document, open_directly
+from kprov.kube.component_base.http_get import Document, GetError, get_document, open_unverified
 from tests.unit.kube import hostile_server
 from tests.unit.kube.hostile_server import BOUND, Trick, hostile
 
@@ -23,7 +22,7 @@ async def fetch(url: str, *, seconds: float = 10.0, leaves_host: bool = True, **
     return await get_document(
         url,
         CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}),
-        open_directly(ssl.create_default_context()),
+        open_unverified,
         seconds=seconds,
         max_bytes=LIMIT,
         leaves_host=leaves_host,
