@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
@@ -173,8 +173,7 @@ def _run_check(label: str, check: Check) -> str | None:
 
 def peer_identity(request: Request) -> tuple[str, list[str]]:
     """User (CN) and groups (O) of the verified client certificate. ("", []) without one."""
-    tls = None if request.connection is None else request.connection.tls
-    certificate: dict[str, Any] = (tls and tls.getpeercert()) or {}
+    certificate = (None if request.connection is None else request.connection.certificate) or {}
     pairs = [pair for part in certificate.get("subject", ()) for pair in part]
     names = [str(value) for key, value in pairs if key == "commonName"]
     return (names[0] if names else ""), [str(value) for key, value in pairs if key == "organizationName"]

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from kprov.kube.component_base.http11.listener import Handler, Listener
+
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -20,3 +22,14 @@ async def served(handle: Handle) -> AsyncIterator[int]:
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening(handle: Handler) -> AsyncIterator[int]:
+    """As `served`, with the components' own listener."""
+    listener = Listener(handle)
+    await listener.start("127.0.0.1", 0)
+    try:
+        yield listener.port
+    finally:
+        await listener.close()

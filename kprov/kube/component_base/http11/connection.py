@@ -78,11 +78,13 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._tunnel: Tunnel | None = None
         self._certificates: tuple[bytes, ...] | None = None
+        self._has_read_certificate = False
+        self._certificate: dict[str, Any] | None = None
         #: Since when the server waits for a head, or for the rest of one.
         self._since = monotonic()
         self.is_new = True
         #: Whether a part of the response to the current request is sent.
-        self._is_responding = False
+        self.is_responding = False
         self.transport: asyncio.Transport | None = None
         self.remote = ""
         self.tls: Any = None
@@ -93,6 +95,14 @@ class Connection(asyncio.Protocol):
         if self._certificates is None:
             self._certificates = () if self.tls is None else peer_certificates(self.tls)
         return self._certificates
+
+    @property
+    def certificate(self) -> dict[str, Any] | None:
+        """The verified client certificate as ssl.SSLSocket.getpeercert returns it. None for none."""
+        if not self._has_read_certificate:
+            self._certificate = (self.tls.getpeercert() or None) if self.tls is not None else None
+            self._has_read_certificate = True
+        return self._certificate
 
     # callbacks of the transport
 
@@ -216,11 +226,11 @@ class Connection(asyncio.Protocol):
             return await self._refuse(request)
         is_options = request.raw_path == "*" and request.method == "OPTIONS"
         handler = self._handle_server_options if is_options else self._listener.handler
-        self._is_responding = False
+        self.is_responding = False
         try:
             response = await handler(request)
         except BrokenBodyError:
-            return not self._is_responding and await self._refuse(HeadError())
+            return not self.is_responding and await self._refuse(HeadError())
         if self.transport is None:
             return False
         if isinstance(response, StreamResponse):
@@ -302,7 +312,7 @@ class Connection(asyncio.Protocol):
     def start_stream(self, request: Request, stream: StreamResponse) -> bool:
         """Send a stream's head. Whether its body is chunked."""
         assert self.transport is not None
-        self._is_responding = True
+        self.is_responding = True
         request.before_response(stream)
         lines = self._date_lines(stream)
         chunked = False

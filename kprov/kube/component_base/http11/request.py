@@ -39,7 +39,15 @@ class RequestConnection(StreamConnection, Protocol):
     def certificates(self) -> tuple[bytes, ...]: ...
 
     @property
+    def certificate(self) -> dict[str, Any] | None:
+        """The verified client certificate as ssl.SSLSocket.getpeercert returns it. None for none."""
+
+    @property
     def tls(self) -> Any: ...
+
+    @property
+    def is_responding(self) -> bool:
+        """Whether a part of the response to the request is sent."""
 
     def tunnel(self) -> Tunnel:
         """The bytes behind the request, after its connection has switched protocols."""

@@ -2,16 +2,19 @@
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
-from aiohttp import web
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import RestClient
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
@@ -24,7 +27,12 @@ from kprov.kube.kubelet.server.auth import KubeletAuth, get_verb, list_subresour
 from kprov.kube.kubelet.server.errors import BadRequestError, NotFoundError
 from kprov.kube.machinery.json_object import JsonObject
 
-Handler = Callable[[web.BaseRequest, list[str]], Awaitable[web.StreamResponse]]
+log = logging.getLogger(__name__)
+
+#: How long a server that stops waits for the responses under way.
+_STOP_SECONDS: Final = 1.0
+
+Handler = Callable[[Request, list[str]], Awaitable[BaseResponse]]
 
 
 class PodSource(Protocol):
@@ -53,7 +61,7 @@ class KubeletServer:
         self._pods = pods
         self._cri = cri
         self._auth = KubeletAuth(config, client)
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(self._handle)
         self._reload: asyncio.Task[None] | None = None
         # The first part of the path > its handler
         self._handlers: Mapping[str, Handler] = {
@@ -72,75 +80,66 @@ class KubeletServer:
     async def start(self) -> None:
         """Listen. OSError: the port is in use or the certificate cannot be read."""
         context, certificate = tls.make_context(self._config) or (None, None)
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        app.on_response_prepare.append(_remove_server_header)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self._config.address, self._config.port, ssl_context=context, reuse_address=True
-        )
-        await site.start()
+        await self._listener.start(self._config.address, self._config.port, context)
         if certificate is not None:
             self._reload = start_background_task(certificate.watch(), "serving certificate")
 
     async def stop(self) -> None:
         if self._reload is not None:
             self._reload.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop(_STOP_SECONDS)
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
+    async def _handle(self, request: Request) -> BaseResponse:
+        certificate = request.connection.certificate if request.connection is not None else None
         user = await self._auth.authenticate(certificate, request.headers.get("Authorization", ""))
         if user is None:
-            return web.Response(status=401, text="Unauthorized")
+            return Response(status=401, text="Unauthorized")
         if not await self._auth.authorize(user, request.method, request.path):
             part = list_subresources(request.path)[-1]
             verb = get_verb(request.method)
             text = f"Forbidden (user={user.name}, verb={verb}, resource=nodes, subresource(s)=[{part}])\n"
-            return web.Response(status=403, text=text)
+            return Response(status=403, text=text)
         parts = [part for part in request.path.split("/") if part]
         handler = self._handlers.get(parts[0]) if parts else None
         if handler is None:
-            return web.Response(status=404, text="404 page not found\n")
+            return Response(status=404, text="404 page not found\n")
         try:
             return await handler(request, parts[1:])
-        except NotFoundError as error:
-            return web.Response(status=404, text=f"{error}\n")
-        except (BadRequestError, ValueError) as error:
-            return web.Response(status=400, text=f"{error}\n")
-        except RuntimeFailure as failure:
-            return web.Response(status=500, text=f"{failure}\n")
+        except ConnectionError:
+            raise
+        except Exception as error:
+            if request.connection is None or request.connection.is_responding:
+                raise
+            return _make_error_response(request, error)
 
-    async def _handle_healthz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
-        return web.Response(text="ok")
+    async def _handle_healthz(self, _: Request, __: list[str]) -> BaseResponse:
+        return Response(text="ok")
 
-    async def _handle_configz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
+    async def _handle_configz(self, _: Request, __: list[str]) -> BaseResponse:
         return _make_json_response({"kubeletconfig": dataclasses.asdict(self._config)})
 
-    async def _handle_pods(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
+    async def _handle_pods(self, _: Request, __: list[str]) -> BaseResponse:
         documents = self._pods.list_documents()
         return _make_json_response(
             {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": documents}
         )
 
-    async def _handle_stats(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_stats(self, _: Request, parts: list[str]) -> BaseResponse:
         if parts[:1] != ["summary"]:
             raise NotFoundError("404 page not found")
         documents = self._pods.list_documents()
         return _make_json_response(await stats.make_summary(self._config, self._cri, documents))
 
-    async def _handle_metrics(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_metrics(self, _: Request, parts: list[str]) -> BaseResponse:
         if parts == ["resource"]:
             body = await stats.render_resource_metrics(self._cri)
         elif not parts:
             body = metrics.render()
         else:
             body = b""
-        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+        return Response(body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    async def _handle_container_logs(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_container_logs(self, request: Request, parts: list[str]) -> BaseResponse:
         if len(parts) != 3:
             raise BadRequestError("expected /containerLogs/NAMESPACE/POD/CONTAINER")
         options = parameters.read_log_options(request)
@@ -196,7 +195,7 @@ class KubeletServer:
             raise NotFoundError(f'container not found ("{parts[-1]}")')
         return newest.id
 
-    async def _handle_exec(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_exec(self, request: Request, parts: list[str]) -> BaseResponse:
         parameters.require_upgrade(request)
         container_id = await self._find_running_container(parts)
         streams = parameters.read_streams(request)
@@ -212,7 +211,7 @@ class KubeletServer:
         )
         return await streaming.bridge_remote_command(request, url, **streams)
 
-    async def _handle_attach(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_attach(self, request: Request, parts: list[str]) -> BaseResponse:
         parameters.require_upgrade(request)
         container_id = await self._find_running_container(parts)
         streams = parameters.read_streams(request)
@@ -227,7 +226,7 @@ class KubeletServer:
         )
         return await streaming.bridge_remote_command(request, url, **streams)
 
-    async def _handle_port_forward(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_port_forward(self, request: Request, parts: list[str]) -> BaseResponse:
         if len(parts) not in {2, 3}:
             raise BadRequestError("expected /portForward/NAMESPACE/POD")
         parameters.require_upgrade(request)
@@ -240,10 +239,16 @@ class KubeletServer:
         return await streaming.bridge_port_forward(request, url)
 
 
-async def _remove_server_header(_: web.Request, response: web.StreamResponse) -> None:
-    """The header would name Python and the library. Upstream's kubelet sends none."""
-    response.headers.popall("Server", None)
+def _make_error_response(request: Request, error: Exception) -> Response:
+    if isinstance(error, NotFoundError):
+        return Response(status=404, text=f"{error}\n")
+    if isinstance(error, BadRequestError | ValueError):
+        return Response(status=400, text=f"{error}\n")
+    if isinstance(error, RuntimeFailure):
+        return Response(status=500, text=f"{error}\n")
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return Response(status=500, text="Internal Server Error\n")
 
 
-def _make_json_response(value: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(value), headers={"Content-Type": "application/json"})
+def _make_json_response(value: Any) -> Response:
+    return Response(orjson.dumps(value), headers={"Content-Type": "application/json"})

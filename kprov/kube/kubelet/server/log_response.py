@@ -2,36 +2,31 @@
 
 from collections.abc import Callable
 
-from aiohttp import web
-
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import StreamResponse
 from kprov.kube.kubelet.logs import log_file
 from kprov.kube.kubelet.logs.log_file import LogOptions
 
 
 async def send_log(
-    request: web.BaseRequest, path: str, options: LogOptions, is_running: Callable[[], bool | None]
-) -> web.StreamResponse:
-    """Send the log until its end or until the client disconnects. FileNotFoundError: there is no log."""
-    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-    response.enable_chunked_encoding()
+    request: Request, path: str, options: LogOptions, is_running: Callable[[], bool | None]
+) -> StreamResponse:
+    """Send the log until its end. FileNotFoundError: there is no log.
 
-    def must_follow() -> bool | None:
-        # A write shows that the client has disconnected, but a quiet container writes nothing.
-        is_connected = request.transport is not None and not request.transport.is_closing()
-        return is_running() if is_connected else False
-
+    The listener cancels it when the client disconnects, also if the container writes nothing.
+    """
+    response = StreamResponse(headers={"Content-Type": "text/plain"})
+    has_started = False
     try:
-        async for piece in log_file.read_log(path, options, must_follow):
-            if not response.prepared:
-                await response.prepare(request)
+        async for piece in log_file.read_log(path, options, is_running):
+            if not has_started:
+                response.start(request)
+                has_started = True
             await response.write(piece)
-        if not response.prepared:
-            await response.prepare(request)
-        await response.write_eof()
     except FileNotFoundError:
-        if not response.prepared:
+        if not has_started:
             raise
-    except ConnectionError:
-        # The client has disconnected.
-        pass
+    if not has_started:
+        response.start(request)
+    response.end()
     return response

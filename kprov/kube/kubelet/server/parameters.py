@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from aiohttp import web
-
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.kubelet.logs.log_file import LogOptions, parse_since
 from kprov.kube.kubelet.server import streaming
 from kprov.kube.kubelet.server.errors import BadRequestError
@@ -15,7 +14,7 @@ def read_flag(text: str | None) -> bool:
     return (text or "").lower() in {"1", "true", "t"}
 
 
-def read_log_options(request: web.BaseRequest) -> LogOptions:
+def read_log_options(request: Request) -> LogOptions:
     """Raises ValueError."""
     query = request.query
     return LogOptions(
@@ -28,14 +27,14 @@ def read_log_options(request: web.BaseRequest) -> LogOptions:
     )
 
 
-def require_upgrade(request: web.BaseRequest) -> None:
-    if not streaming.is_upgrade(request):
+def require_upgrade(request: Request) -> None:
+    if not request.upgrade:
         raise BadRequestError("Upgrade request required")
 
 
-def read_ports(request: web.BaseRequest) -> list[int]:
+def read_ports(request: Request) -> list[int]:
     """The ports of a WebSocket's channels. Empty for SPDY, whose streams name their ports."""
-    if not streaming.is_websocket(request) or streaming.offers_subprotocol(request, streaming.TUNNEL):
+    if request.upgrade != "websocket" or streaming.offers_subprotocol(request, streaming.TUNNEL):
         return []
     text = ",".join(request.query.getall("port", []))
     if not text:
@@ -47,7 +46,7 @@ def read_ports(request: web.BaseRequest) -> list[int]:
     return [int(port) for port in ports]
 
 
-def read_streams(request: web.BaseRequest) -> dict[str, bool]:
+def read_streams(request: Request) -> dict[str, bool]:
     """The streams, under the kubelet's names (input, output, error) or the API server's (stdin ...)."""
 
     def is_set(*names: str) -> bool:

@@ -6,19 +6,22 @@ Source: upstream pkg/kubelet/server/server.go (getExec, getAttach, getPortForwar
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import orjson
-from aiohttp import WSMsgType, web
 
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
-from kprov.kube.component_base.http11.framing import list_connection_options
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.component_base.tasks import start_task
 from kprov.kube.kubelet.server import spdy
-from kprov.kube.kubelet.server.pass_through import get_response, pass_through, prepare_upgrade
+from kprov.kube.kubelet.server.pass_through import pass_through
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.websocket import WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -30,82 +33,88 @@ _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE = 0, 1, 2, 3, 4
 _CLOSE: Final = 255
 
 
-def is_upgrade(request: web.BaseRequest) -> bool:
-    """Whether the client requests another protocol."""
-    return "upgrade" in list_connection_options(request.headers) and bool(request.headers.get("Upgrade"))
-
-
-def is_websocket(request: web.BaseRequest) -> bool:
-    """Whether the client requests a WebSocket."""
-    return is_upgrade(request) and request.headers["Upgrade"].lower() == "websocket"
-
-
-def offers_subprotocol(request: web.BaseRequest, subprotocol: str) -> bool:
+def offers_subprotocol(request: Request, subprotocol: str) -> bool:
     """Whether the client offers that WebSocket subprotocol."""
     offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", []))
-    return is_websocket(request) and subprotocol in [each.strip() for each in offered.split(",")]
+    return request.upgrade == "websocket" and subprotocol in [each.strip() for each in offered.split(",")]
 
 
 async def bridge_remote_command(
-    request: web.BaseRequest, url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
-) -> web.StreamResponse:
+    request: Request, url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+) -> BaseResponse:
     """Bridge one client to the runtime's exec or attach address, until either side ends."""
     if not offers_subprotocol(request, V5):
         return await pass_through(request, url)
-    socket = web.WebSocketResponse(protocols=(V5,), max_msg_size=0, heartbeat=None, compress=False)
+    # Imported for such requests only.
+    from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
     try:
         connection = await spdy.connect(url, _RUNTIME_EXEC)
     except spdy.SpdyError as error:
-        return web.Response(status=500, text=f"{error}\n")
+        return Response(status=500, text=f"{error}\n")
     try:
-        errors = await connection.open_stream({"streamType": "error"})
-        sources: dict[int, spdy.Stream] = {}
-        sinks: dict[int, spdy.Stream] = {}
-        if stdin:
-            sinks[_STDIN] = await connection.open_stream({"streamType": "stdin"})
-        if stdout:
-            sources[_STDOUT] = await connection.open_stream({"streamType": "stdout"})
-        if stderr and not tty:
-            sources[_STDERR] = await connection.open_stream({"streamType": "stderr"})
-        if tty:
-            sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
-        await prepare_upgrade(request, socket)
+        streams = await _open_streams(
+            connection, stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty
+        )
+        socket = WebSocket.accept(request, protocol=V5)
         # Upstream sends this to show the client that the streams are open.
-        await socket.send_bytes(bytes([min(sources, default=_ERROR)]))
-        await _bridge_streams(socket, errors, sources, sinks)
-    except (spdy.SpdyError, ConnectionError) as error:
-        log.info("a stream to a container failed: %s", error)
+        await socket.send_bytes(bytes([min(streams.sources, default=_ERROR)]))
+        await _bridge_streams(socket, streams)
+        await socket.close()
+        return socket.stream
+    except HandshakeError as error:
+        return error.answer
+    except spdy.SpdyError as error:
+        return Response(status=500, text=f"{error}\n")
     finally:
         await connection.close()
-        await _close(socket)
-    return get_response(socket)
 
 
-async def _close(socket: web.WebSocketResponse) -> None:
-    with contextlib.suppress(ConnectionError, RuntimeError):
-        await socket.close()
+@dataclass(frozen=True, slots=True)
+class _Streams:
+    """The runtime's streams, by the channels of the client."""
+
+    errors: spdy.Stream
+    sources: Mapping[int, spdy.Stream]
+    sinks: Mapping[int, spdy.Stream]
 
 
-async def _bridge_streams(
-    socket: web.WebSocketResponse,
-    errors: spdy.Stream,
-    sources: dict[int, spdy.Stream],
-    sinks: dict[int, spdy.Stream],
-) -> None:
-    incoming = start_task(_copy_from_client(socket, sinks), "stream from client")
-    outgoing = start_task(_copy_to_client(socket, errors, sources), "stream to client")
+async def _open_streams(
+    connection: spdy.Connection, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+) -> _Streams:
+    """SpdyError: the runtime has closed the connection."""
+    errors = await connection.open_stream({"streamType": "error"})
+    sources: dict[int, spdy.Stream] = {}
+    sinks: dict[int, spdy.Stream] = {}
+    if stdin:
+        sinks[_STDIN] = await connection.open_stream({"streamType": "stdin"})
+    if stdout:
+        sources[_STDOUT] = await connection.open_stream({"streamType": "stdout"})
+    if stderr:
+        sources[_STDERR] = await connection.open_stream({"streamType": "stderr"})
+    if tty:
+        sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
+    return _Streams(errors, sources, sinks)
+
+
+async def _bridge_streams(socket: "WebSocket", streams: _Streams) -> None:
+    """Copy until the runtime has sent all, or the client closes, or one of them breaks."""
+    tasks = {
+        start_task(_copy_from_client(socket, streams.sinks), "stream from client"),
+        start_task(_copy_to_client(socket, streams.errors, streams.sources), "stream to client"),
+    }
     try:
-        await asyncio.wait({incoming, outgoing}, return_when=asyncio.FIRST_COMPLETED)
-        if not outgoing.done() and incoming.exception() is None and not socket.closed:
-            await outgoing
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        incoming.cancel()
-        outgoing.cancel()
-        await asyncio.gather(incoming, outgoing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.info("a stream to a container failed: %s", result)
 
 
 async def _copy_to_client(
-    socket: web.WebSocketResponse, errors: spdy.Stream, sources: dict[int, spdy.Stream]
+    socket: "WebSocket", errors: spdy.Stream, sources: Mapping[int, spdy.Stream]
 ) -> None:
     async def copy(channel: int, stream: spdy.Stream) -> None:
         prefix = bytes([channel])
@@ -122,14 +131,9 @@ def _make_success() -> bytes:
     return orjson.dumps({"metadata": {}, "status": "Success"})
 
 
-async def _copy_from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy.Stream]) -> None:
-    """Copy until the client disconnects. In v5, channel 255 and a number closes that channel."""
-    async for message in socket:
-        data = message.data
-        if message.type == WSMsgType.TEXT:
-            data = data.encode()
-        elif message.type != WSMsgType.BINARY:
-            continue
+async def _copy_from_client(socket: "WebSocket", sinks: Mapping[int, spdy.Stream]) -> None:
+    """Copy until the client closes. In v5, channel 255 and a number closes that channel."""
+    async for data in socket.iter_messages():
         if not data:
             continue
         channel = data[0]
@@ -140,27 +144,23 @@ async def _copy_from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy
             await stream.write(data[1:])
 
 
-async def bridge_port_forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
+async def bridge_port_forward(request: Request, url: str) -> BaseResponse:
     """Bridge one client to the runtime's port forwarding address, until either side ends."""
     if not offers_subprotocol(request, TUNNEL):
         return await pass_through(request, url)
-    socket = web.WebSocketResponse(protocols=(TUNNEL,), max_msg_size=0, compress=False)
+    # Imported for such requests only.
+    from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
     try:
         reader, writer, _ = await spdy.dial(url, _RUNTIME_FORWARD)
     except spdy.SpdyError as error:
-        return web.Response(status=500, text=f"{error}\n")
+        return Response(status=500, text=f"{error}\n")
     try:
-        await prepare_upgrade(request, socket)
-        await copy_both_ways(_read_messages(socket), socket.send_bytes, reader, writer)
-    except ConnectionError as error:
-        log.info("port forwarding failed: %s", error)
+        socket = WebSocket.accept(request, protocol=TUNNEL)
+        await copy_both_ways(socket.iter_messages(text=False), socket.send_bytes, reader, writer)
+        await socket.close()
+        return socket.stream
+    except HandshakeError as error:
+        return error.answer
     finally:
         writer.close()
-    await _close(socket)
-    return get_response(socket)
-
-
-async def _read_messages(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
-    async for message in socket:
-        if message.type == WSMsgType.BINARY:
-            yield message.data

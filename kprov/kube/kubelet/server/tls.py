@@ -3,6 +3,7 @@
 import logging
 import ssl
 
+from kprov.kube.component_base.http11.handshake import Context
 from kprov.kube.component_base.serving_certificate import ServingCertificate
 from kprov.kube.component_base.tls_options import set_cipher_suites, set_minimum_version
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -18,7 +19,7 @@ def make_context(config: KubeletConfiguration) -> tuple[ssl.SSLContext, ServingC
     if not config.tls_cert_file:
         log.warning("no tlsCertFile: the server speaks plain HTTP")
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
     set_minimum_version(context, config.tls_min_version, "tlsMinVersion")
     if config.tls_cipher_suites:
         set_cipher_suites(context, config.tls_cipher_suites, "tlsCipherSuites")

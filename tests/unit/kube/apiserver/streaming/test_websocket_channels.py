@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,93 +17,22 @@ from kprov.kube.apiserver.streaming import kubelet, port_forward_tunnel, websock
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
-from kprov.kube.component_base.spdy_dictionary import DICTIONARY
+from tests.unit.kube.spdy_server import SUCCESS, SpdyServer
 from tests.unit.loop_clock import run_loop
 
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
-SUCCESS = b'{"metadata":{},"status":"Success"}'
-
-
-class Kubelet:
-    """Speaks SPDY. By the path: /refuse, /away; /cat gives stdin back; /big writes; else /STATUS of the error."""
-
-    def __init__(self) -> None:
-        self.head = ""
-        self.status = SUCCESS
-        self.protocol = "v4.channel.k8s.io"
-        self.upgrade = "SPDY/3.1"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        if "/away" in self.head:
-            return
-        if "/refuse" in self.head:
-            writer.write(
-                b'HTTP/1.1 403 Forbidden\r\nX-Said: no\r\nContent-Length: 20\r\n\r\n{"message":"no way"}'
-            )
-            return
-        writer.write(
-            f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {self.upgrade}\r\n"
-            f"X-Stream-Protocol-Version: {self.protocol}\r\n\r\n".encode()
-        )
-        streams: dict[str, int] = {}
-        unpack = zlib.decompressobj(zlib.MAX_WBITS, zdict=DICTIONARY)
-
-        async def write(name: str, data: bytes = b"", *, ends: bool = False) -> None:
-            for start in range(0, len(data), 20_000):
-                piece = data[start : start + 20_000]
-                writer.write(struct.pack("!II", streams[name], len(piece)) + piece)
-                await writer.drain()
-            if ends:
-                writer.write(struct.pack("!II", streams[name], 1 << 24))
-
-        async def finish() -> None:
-            await write("stdout", ends=True)
-            await write("error", self.status, ends=True)
-
-        while True:
-            first, second = struct.unpack("!II", await reader.readexactly(8))
-            body = await reader.readexactly(second & 0xFFFFFF)
-            if not first & 0x80000000:
-                if first == streams.get("resize"):
-                    await write("stdout", b"<" + body + b">")
-                elif "/cat" in self.head:
-                    await write("stdout", body)
-                    if second >> 24:
-                        await finish()
-            elif first & 0xFFFF == 6:
-                writer.write(struct.pack("!II", first, second) + body)
-            elif first & 0xFFFF == 1:
-                streams[_value(unpack.decompress(body[10:]))] = struct.unpack("!I", body[:4])[0]
-                if "stdout" in streams and "/cat" not in self.head:
-                    await write("stdout", bytes(8_000_000) if "/big" in self.head else b"out")
-                    await finish()
-
-
-def _value(block: bytes) -> str:
-    """Of the only header of a stream."""
-    name = struct.unpack("!I", block[4:8])[0]
-    return block[12 + name :].decode()
 
 
 Run = Callable[..., Awaitable[ClientWebSocketResponse]]
 
 
 @pytest.fixture
-async def machine() -> Kubelet:
-    return Kubelet()
+async def machine() -> SpdyServer:
+    return SpdyServer()
 
 
 @pytest.fixture
-async def url(machine: Kubelet) -> AsyncIterator[str]:
+async def url(machine: SpdyServer) -> AsyncIterator[str]:
     """Of an API server in front of the kubelet."""
     server = await asyncio.start_server(machine.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -184,7 +112,7 @@ async def test_all_that_is_written_comes_to_a_slow_reader(run: Run) -> None:
     ],
 )  # fmt: skip
 async def test_the_exit_status_is_sent_on_the_error_channel(
-    run: Run, machine: Kubelet, said: Any, protocol: str, told: Any
+    run: Run, machine: SpdyServer, said: Any, protocol: str, told: Any
 ) -> None:
     machine.status = said if isinstance(said, bytes) else json.dumps(said).encode()
     machine.protocol = protocol
@@ -196,7 +124,7 @@ async def test_the_exit_status_is_sent_on_the_error_channel(
         assert found == told
 
 
-async def test_a_kubelet_is_asked_by_post_for_each_protocol(run: Run, machine: Kubelet) -> None:
+async def test_a_kubelet_is_asked_by_post_for_each_protocol(run: Run, machine: SpdyServer) -> None:
     await received(await run("/exec?stdout=1"))
     assert machine.head.startswith("POST /exec?stdout=1 HTTP/1.1\r\n")
     assert machine.head.count("X-Stream-Protocol-Version: ") == 5
@@ -207,7 +135,7 @@ async def test_a_kubelet_is_asked_by_post_for_each_protocol(run: Run, machine: K
     [("/refuse", "unable to upgrade connection: no way"), ("/away", 'error sending request: Post "http://127.0.0.1:PORT/away": unexpected EOF')],
 )  # fmt: skip
 async def test_an_error_of_the_kubelet_reaches_the_client_as_a_status(
-    run: Run, machine: Kubelet, path: str, told: str
+    run: Run, machine: SpdyServer, path: str, told: str
 ) -> None:
     found = json.loads((await received(await run(path)))[3])
     port = machine.head.partition("Host: 127.0.0.1:")[2].partition("\r")[0]
@@ -238,7 +166,7 @@ async def test_the_end_of_the_client_is_the_end(run: Run) -> None:
     assert socket.close_code == 1000
 
 
-async def test_spdy_within_a_websocket(run: Run, machine: Kubelet) -> None:
+async def test_spdy_within_a_websocket(run: Run, machine: SpdyServer) -> None:
     machine.protocol = "portforward.k8s.io"
     socket = await run("/portforward", TUNNEL)
     assert socket.protocol == TUNNEL
@@ -258,7 +186,7 @@ async def test_spdy_within_a_websocket(run: Run, machine: Kubelet) -> None:
     [("GET", "", 400), ("GET", "YWJj", 400), ("GET", "?", 400), ("POST", "dGhlIHNhbXBsZSBub25jZQ==", 405)],
 )
 async def test_a_wrong_handshake_is_refused_once_the_kubelet_agrees(
-    url: str, machine: Kubelet, method: str, key: str, code: int
+    url: str, machine: SpdyServer, method: str, key: str, code: int
 ) -> None:
     sent = {
         "Connection": "Upgrade",
@@ -290,7 +218,7 @@ async def test_the_response_of_a_kubelet_that_refuses_a_tunnel_is_passed_on(run:
     assert caught.value.headers["X-Said"] == "no"
 
 
-async def test_a_kubelet_that_switches_to_something_else_is_none(run: Run, machine: Kubelet) -> None:
+async def test_a_kubelet_that_switches_to_something_else_is_none(run: Run, machine: SpdyServer) -> None:
     machine.upgrade = "h2c"
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
         await run("/portforward", TUNNEL)

@@ -7,11 +7,12 @@ import logging
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.kubelet.logs.log_file import LogOptions
 from kprov.kube.kubelet.server import log_response
-from tests.unit.kube.http_server import served
+from tests.unit.kube.http_server import listening
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -25,7 +26,7 @@ class Kubelet:
         self.runs = True
         self.ended = asyncio.Event()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> BaseResponse:
         try:
             options = LogOptions(follow=self.follow)
             return await log_response.send_log(request, str(self.path), options, lambda: self.runs)
@@ -42,7 +43,7 @@ def log(tmp_path: Path) -> Path:
 
 async def test_a_log_is_sent_whole(log: Path) -> None:
     kubelet = Kubelet(log, follow=False)
-    async with served(kubelet.handle) as port:
+    async with listening(kubelet.handle) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
         assert (await reader.read()).endswith(b"4\r\none\n\r\n0\r\n\r\n")
@@ -65,7 +66,7 @@ async def test_following_ends_with_its_client_without_a_word(
 ) -> None:
     """Also when the container writes nothing at which it could be noticed."""
     kubelet = Kubelet(log, follow=True)
-    async with served(kubelet.handle) as port:
+    async with listening(kubelet.handle) as port:
         await _follow_and_leave(port, kubelet)
         if not quiet:
             with log.open("ab") as file:
@@ -80,7 +81,7 @@ async def test_the_end_of_a_container_whose_reader_has_gone_is_no_failure(
 ) -> None:
     """The client goes while the end is being read."""
     kubelet = Kubelet(log, follow=True)
-    async with served(kubelet.handle) as port:
+    async with listening(kubelet.handle) as port:
         await _follow_and_leave(port, kubelet, runs=False)
         async with asyncio.timeout(20):
             await kubelet.ended.wait()

@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.kubelet.server import streaming
-from tests.unit.kube.http_server import served
+from tests.unit.kube.http_server import listening, served
 
-Handle = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+Handle = Callable[[Request, str], Awaitable[BaseResponse]]
 
 #: What the streaming library of containerd and CRI-O speaks over WebSocket.
 SUBPROTOCOLS = (
@@ -24,13 +26,13 @@ SUBPROTOCOLS = (
 )
 
 
-async def run_exec(request: web.BaseRequest, url: str) -> web.StreamResponse:
+async def run_exec(request: Request, url: str) -> BaseResponse:
     return await streaming.bridge_remote_command(
         request, url, stdin=True, stdout=True, stderr=False, tty=False
     )
 
 
-async def forward_ports(request: web.BaseRequest, url: str) -> web.StreamResponse:
+async def forward_ports(request: Request, url: str) -> BaseResponse:
     return await streaming.bridge_port_forward(request, url)
 
 
@@ -64,7 +66,7 @@ async def kubelet(runtime: Runtime, handle: Handle) -> AsyncIterator[str]:
     """The URL of a kubelet in front of the runtime."""
     async with served(runtime.serve) as behind:
         url = f"http://127.0.0.1:{behind}/exec/token"
-        async with served(lambda request: handle(request, url)) as port:
+        async with listening(lambda request: handle(request, url)) as port:
             yield f"http://127.0.0.1:{port}/"
 
 
@@ -117,7 +119,7 @@ async def test_chunked_refusal_of_the_runtime_is_decoded(handle: Handle) -> None
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/token"
         async with (
-            served(lambda request: handle(request, url)) as port,
+            listening(lambda request: handle(request, url)) as port,
             aiohttp.ClientSession() as session,
             session.post(
                 f"http://127.0.0.1:{port}/", headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
@@ -153,7 +155,7 @@ async def test_spdy_protocol_versions_pass_through(handle: Handle, versions: lis
     server = await asyncio.start_server(runtime, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/token"
-        async with served(lambda request: handle(request, url)) as port, asyncio.timeout(10):
+        async with listening(lambda request: handle(request, url)) as port, asyncio.timeout(10):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             offers = "".join(f"X-Stream-Protocol-Version: {each}\r\n" for each in versions)
             head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n{offers}\r\n"
