@@ -293,7 +293,7 @@ def _build_server(
     server.metrics.register(
         lambda: [
             (store.resource.group, store.resource.plural, store.cache.count(), store.cache.received)
-            for store in registry.stores.values()
+            for store in registry.list_stores()
         ]
     )
     return server

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeVar, overload
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -32,6 +32,7 @@ Object = TypeVar("Object")
 _MAX_RETRIES: Final = 10
 _LOGGED_WAIT_SECONDS: Final = 1.0
 _UNAUTHORIZED: Final = 401
+_NOT_MODIFIED: Final = 304
 #: In place of a status code in metrics.
 _NO_RESPONSE: Final = "<error>"
 #: Says why a change was not sent.
@@ -40,6 +41,14 @@ _NOT_SENT: Final = "not sent, this process may lead no more"
 _PLAIN_PATH: Final = re.compile("(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 Observe = Callable[[str, str, str, float], None]
+
+
+class _Answer(NamedTuple):
+    """A response that is no error. etag: "" without one."""
+
+    status: int
+    content: bytes
+    etag: str
 
 
 class TokenSource(Protocol):
@@ -166,6 +175,29 @@ class RestClient:
 
         Retries a 429 or 5xx response with Retry-After, up to ten times.
         """
+        answer = await self._exchange(method, path, body, params, headers, timeout)
+        return answer.content
+
+    async def get_if_changed(
+        self, path: str, etag: str, headers: Mapping[str, str]
+    ) -> tuple[bytes, str] | None:
+        """Return a document and its ETag, None if it still has the given one. Raise as `request`.
+
+        etag: "" for any. The new one is "" if the server sends none.
+        """
+        condition = {"If-None-Match": etag} if etag else {}
+        answer = await self._exchange("GET", path, None, None, {**headers, **condition}, 30.0)
+        return None if answer.status == _NOT_MODIFIED else (answer.content, answer.etag)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Body | None,
+        params: Params | None,
+        headers: Mapping[str, str] | None,
+        timeout: float,
+    ) -> _Answer:
         data, extra = _encode_body(body, headers)
         for attempt in range(_MAX_RETRIES + 1):
             await self._throttle(method, path)
@@ -177,7 +209,7 @@ class RestClient:
                 ):
                     content = await response.read()
                     if response.status < 400:
-                        return content
+                        return _Answer(response.status, content, response.headers.get("ETag") or "")
                     error = _parse_refusal(content, response.status)
                     wait = _retry_delay(response)
             except FAILURES as failure:

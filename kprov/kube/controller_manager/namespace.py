@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +12,7 @@ import orjson
 from kprov.kube.api.core import Namespace
 from kprov.kube.api.meta import PartialObjectMetadata
 from kprov.kube.client import ApiError, ClientError, WorkQueue
-from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.client.discovery import ApiResource, Discovery
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.updates import update_status
@@ -27,8 +26,6 @@ _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 8.0
 # After errors, as upstream's rate limiter of namespaces.
 _LONGEST_RETRY_SECONDS: Final = 60.0
-# Its kinds do not change while it goes: discovery is asked again after this many seconds.
-_DISCOVERY_SECONDS: Final = 30.0
 _FINALIZE_ATTEMPTS: Final = 5
 
 log = logging.getLogger(__name__)
@@ -65,9 +62,8 @@ class NamespaceController(Controller):
         # Rounds that left something, by the UID of the namespace. The queue's own count is not for them: to
         # wait for others is no failure.
         self._rounds: dict[str, int] = {}
-        self._resources: list[ApiResource] = []
+        self._discovery = Discovery(self.client)
         self._failed: list[str] = []
-        self._discovered = 0.0
 
     def _handle_add(self, namespace: Namespace) -> None:
         if namespace.metadata.deletion_timestamp:
@@ -112,14 +108,10 @@ class NamespaceController(Controller):
         return float(min(_FIRST_WAIT_SECONDS * 2 ** min(rounds, 10), longest))
 
     async def _list_deletable(self) -> list[ApiResource]:
-        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._resources:
-            found = await discover(self.client)
-            self._resources = [
-                each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs
-            ]
-            self._failed = list(found.failed)
-            self._discovered = time.monotonic()
-        return self._resources
+        """Ask each time: the objects of a kind that is missing here would stay for ever."""
+        found = await self._discovery.discover()
+        self._failed = list(found.failed)
+        return [each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs]
 
     async def _delete_content(self, namespace: str, resources: Sequence[ApiResource]) -> _Leftover:
         left = _Leftover()

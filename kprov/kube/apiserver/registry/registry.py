@@ -89,5 +89,15 @@ class Registry:
         store = self.find(group, plural)
         return None if store is None else store.cache.count()
 
+    def list_stores(self) -> Iterator[Store]:
+        """Yield the stores of all resources, of custom ones too. Each resource has one."""
+        yield from self.stores.values()
+        custom = {
+            (kind.resource.group, kind.resource.plural): kind.store
+            for kind in self.kinds.current.kinds
+            if isinstance(kind, StoredKind) and kind.store.strategy.is_custom
+        }
+        yield from custom.values()
+
     def resources(self) -> Sequence[Resource]:
         return list(self.stores)

@@ -7,6 +7,7 @@ from kprov.kube.api.apps import Deployment, ReplicaSet, StatefulSet
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import Object, OwnerReference
 from kprov.kube.client import ApiError, Informer
+from kprov.kube.client.discovery import ApiResource, Discovery, DiscoveryResult
 from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.controller_manager.replication import ReplicationController
 from kprov.kube.machinery import resources
@@ -24,6 +25,8 @@ class Scales:
     def __init__(self, context: Context) -> None:
         informers = context.informers
         self._client = context.client
+        self._discovery = Discovery(context.client)
+        self._discovered = DiscoveryResult(())
         self._deployments = informers.informer("apps", "v1", "deployments", Deployment)
         self._sets = informers.informer("apps", "v1", "replicasets", ReplicaSet)
         self._stateful = informers.informer("apps", "v1", "statefulsets", StatefulSet)
@@ -48,7 +51,7 @@ class Scales:
 
     async def _find_scale(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
         """UID and replicas of the controller. For a replica set of a deployment, those of the deployment."""
-        group, version = resources.split_api_version(owner.api_version)
+        group, _ = resources.split_api_version(owner.api_version)
         here: tuple[str, int] | None = None
         match group, owner.kind:
             case "", "ReplicationController":
@@ -57,7 +60,7 @@ class Scales:
                 here = self._of_replica_set(namespace, owner)
             case "apps", "StatefulSet":
                 here = _replicas(self._stateful, namespace, owner)
-        return here or await self._by_subresource(group, version, owner, namespace)
+        return here or await self._by_subresource(group, owner, namespace)
 
     def _of_replica_set(self, namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
         rs = _get_same_uid(self._sets, namespace, owner)
@@ -68,15 +71,24 @@ class Scales:
             return rs.metadata.uid, rs.spec.replicas
         return _replicas(self._deployments, namespace, above)
 
+    async def _find_resource(self, group: str, kind: str) -> ApiResource | None:
+        """Return the resource of a kind, custom ones included. ClientError: the server does not say."""
+        found = self._discovered.find_kind(group, kind)
+        if found is None:
+            self._discovered = await self._discovery.discover()
+            found = self._discovered.find_kind(group, kind)
+        return found
+
     async def _by_subresource(
-        self, group: str, version: str, owner: OwnerReference, namespace: str
+        self, group: str, owner: OwnerReference, namespace: str
     ) -> tuple[str, int] | None:
-        resource = resources.find_kind(group, version, owner.kind)
+        resource = await self._find_resource(group, owner.kind)
         if resource is None:
             raise NoScaleError(f'no matches for kind "{owner.kind}" in version "{owner.api_version}"')
-        if resource.subresource("scale") is None:
-            raise NoScaleError(f"{resource.group_resource} does not implement the scale subresource")
-        client = self._client.resource(group, version, resource.plural, dict)
+        if "scale" not in resource.subresources:
+            name = f"{resource.plural}.{group}" if group else resource.plural
+            raise NoScaleError(f"{name} does not implement the scale subresource")
+        client = self._client.resource(group, resource.version, resource.plural, dict)
         try:
             scale: dict[str, Any] = await client.get(owner.name, namespace=namespace, subresource="scale")
         except ApiError as error:

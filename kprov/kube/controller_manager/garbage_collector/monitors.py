@@ -4,12 +4,13 @@ They come from the informers of the other controllers, or else from metadata-onl
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 from kprov.kube.client import ClientError, Informer, InformerFactory
-from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.client.discovery import ApiResource, Discovery
 from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.framework.metadata_view import Owned
 from kprov.kube.controller_manager.garbage_collector.graph import AnyObject, Node, get_group
@@ -17,6 +18,10 @@ from kprov.kube.controller_manager.garbage_collector.graph import AnyObject, Nod
 log = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS: Final = 30.0
+#: Several changes of definitions cause one discovery.
+_SETTLE_SECONDS: Final = 0.5
+#: Their changes change the kinds that the server has.
+_DEFINITIONS: Final = ("apiextensions.k8s.io", "customresourcedefinitions")
 _WANTED_VERBS: Final = {"list", "watch", "delete"}
 # They are short-lived and have no owners, so they are not watched.
 _IGNORED: Final = {("", "events"), ("events.k8s.io", "events")}
@@ -36,7 +41,8 @@ class Monitors:
         gone: Callable[[ApiResource, AnyObject], None],
     ) -> None:
         self._informers = informers
-        self._client = informers.client
+        self._discovery = Discovery(informers.client)
+        self._kinds_changed = asyncio.Event()
         self._seen = seen
         self._gone = gone
         self._running: dict[tuple[str, str], Informer[Any]] = {}
@@ -64,10 +70,14 @@ class Monitors:
             except ClientError as error:
                 _SYNC_ERRORS.inc()
                 log.warning("garbage collector: discovery failed: %s", error)
-            await asyncio.sleep(DISCOVERY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DISCOVERY_SECONDS):
+                    await self._kinds_changed.wait()
+                    await asyncio.sleep(_SETTLE_SECONDS)
+            self._kinds_changed.clear()
 
     async def refresh(self) -> None:
-        found = await discover(self._client)
+        found = await self._discovery.discover()
         self._kinds = {(each.group, each.kind): each for each in found.resources}
         wanted = {
             (each.group, each.plural): each
@@ -111,4 +121,13 @@ class Monitors:
             on_update=lambda _, new: self._seen(resource, new),
             on_delete=lambda obj: self._gone(resource, obj),
         )
+        if key == _DEFINITIONS:
+            informer.add_handler(
+                on_add=self._handle_definition,
+                on_update=lambda _, new: self._handle_definition(new),
+                on_delete=self._handle_definition,
+            )
         self._running[key] = informer
+
+    def _handle_definition(self, _: AnyObject) -> None:
+        self._kinds_changed.set()

@@ -20,6 +20,8 @@ from kprov.kube.machinery.quantity import ZERO
 #: Within this time an object that admission has charged is stored and in the informer.
 _SETTLE_SECONDS: Final = 0.3
 _SETTLE_TRIES: Final = 10
+#: Before the names of kinds that are only counted.
+_COUNT: Final = "count/"
 
 
 class ResourceQuotaController(Controller):
@@ -36,7 +38,11 @@ class ResourceQuotaController(Controller):
             on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
         )
         self._monitors = Monitors(
-            context.informers, self._handle_change, self._quotas, is_uncharged=self._is_uncharged
+            context.informers,
+            self._handle_change,
+            self._quotas,
+            is_uncharged=self._is_uncharged,
+            kinds_changed=self._handle_new_kinds,
         )
         #: The newest resource version, by namespace, at which limits appeared in the status of a quota.
         self._limits_versions: dict[str, int] = {}
@@ -116,6 +122,12 @@ class ResourceQuotaController(Controller):
         namespace = quota["metadata"]["namespace"]
         if not self._quotas.list(namespace):
             self._limits_versions.pop(namespace, None)
+
+    def _handle_new_kinds(self) -> None:
+        """Recount the quotas that may name custom resources."""
+        for quota in self._quotas.list():
+            if any(name.startswith(_COUNT) for name in _get_hard(quota)):
+                self.queue.add(_key(quota))
 
     def _handle_change(self, group: str, plural: str, namespace: str) -> None:
         evaluator = self._monitors.evaluator(group, plural)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -16,7 +17,7 @@ import msgspec
 from kprov.kube.api.core import Pod, Service
 from kprov.kube.api.core.containers import ResourceRequirements
 from kprov.kube.client import Informer, InformerFactory
-from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.client.discovery import ApiResource, Discovery
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.component_helpers.quota import claims, pods
 from kprov.kube.component_helpers.quota.evaluator import Evaluator
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS: Final = 30.0
 _SYNC_SECONDS: Final = 30.0
+#: Their changes change the kinds that the server has.
+_DEFINITIONS: Final = ("apiextensions.k8s.io", "customresourcedefinitions")
 _WANTED_VERBS: Final = frozenset({"create", "list", "watch", "delete"})
 #: Measured by more than their number. These views, which other controllers use too, have what is measured.
 _VIEWS: Final[dict[tuple[str, str], Any]] = {("", "pods"): Pod, ("", "services"): Service}
@@ -49,6 +52,7 @@ class Monitors:
 
     quotas: the informer of the quotas to recount. It also counts resourcequotas: a new quota counts itself.
     is_uncharged(namespace, resource version): whether a new object may be one that admission did not charge.
+    kinds_changed: called when the server may have other kinds.
     """
 
     def __init__(
@@ -58,14 +62,17 @@ class Monitors:
         quotas: Informer[JsonObject],
         *,
         is_uncharged: Callable[[str, int], bool],
+        kinds_changed: Callable[[], None],
     ) -> None:
         self._shared = informers
-        self._client = informers.client
+        self._discovery = Discovery(informers.client)
+        self._kinds_changed = kinds_changed
+        self._definitions: Informer[Any] | None = None
         self._changed = changed
         self._is_uncharged = is_uncharged
         self._evaluators = Evaluators(self.objects)
         self._kinds: dict[tuple[str, str], ApiResource] = {}
-        self._discovered = 0.0
+        self._discovered = -math.inf
         self._informers: dict[tuple[str, str], Informer[Any]] = {("", "resourcequotas"): quotas}
         self._alike: dict[tuple[str, str], AlikeObjects] = {}
         quotas.add_handler(on_delete=lambda obj: changed("", "resourcequotas", _namespace(obj)))
@@ -113,14 +120,29 @@ class Monitors:
     async def _discover(self) -> None:
         if self._kinds and time.monotonic() - self._discovered < DISCOVERY_SECONDS:
             return
-        answer = await discover(self._client)
         self._discovered = time.monotonic()
+        answer = await self._discovery.discover()
         self._kinds = {
             (each.group, each.plural): each
             for each in answer.resources
             if each.verbs >= _WANTED_VERBS
             and (each.namespaced or (each.group, each.plural) == ("resource.k8s.io", "deviceclasses"))
         }
+
+        if self._definitions is None and any(
+            (each.group, each.plural) == _DEFINITIONS for each in answer.resources
+        ):
+            group, plural = _DEFINITIONS
+            self._definitions = self._shared.informer(group, "v1", plural, Owned)
+            self._definitions.add_handler(
+                on_add=self._handle_definition,
+                on_update=lambda _, new: self._handle_definition(new),
+                on_delete=self._handle_definition,
+            )
+
+    def _handle_definition(self, _: Any) -> None:
+        self._discovered = -math.inf
+        self._kinds_changed()
 
     async def _watch(self, group: str, plural: str) -> None:
         if not self._kinds:
