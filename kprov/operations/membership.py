@@ -14,7 +14,8 @@ from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.etcd_members import Member, find_members, list_members
 from kprov.operations.phases import OperationContext
 from kprov.operations.remote import get_objects, try_command
-from kprov.operations.running_cluster import APISERVER
+from kprov.operations.running_cluster import APISERVER, read_credentials
+from kprov.operations.shared_credentials import check_shared_credentials
 from kprov.operations.unreachable_hosts import connect_hosts
 
 
@@ -27,12 +28,18 @@ class Membership:
 
 
 def connect_cluster(
-    context: OperationContext, named: Collection[str] = (), *, exists: bool | None = None
+    context: OperationContext,
+    named: Collection[str] = (),
+    *,
+    exists: bool | None = None,
+    has_keys: bool = True,
 ) -> None:
     """Connect to the cluster's hosts, and leave out those that only the inventory has. Raises KprovError.
 
     `named`: hosts that the user named. They stay, whether the cluster has them or not.
     `exists`: whether there is a cluster; None if the journal tells it.
+    `has_keys`: whether artifacts/ must have the keys of the cluster. An operation without them would make new
+    authorities and bring them to the hosts, where no running component trusts them.
     """
     cluster = context.cluster
 
@@ -49,6 +56,8 @@ def connect_cluster(
         return absent
 
     context.facts = connect_hosts(cluster, cluster.members(*GROUPS), leave_out, exists=exists)
+    if has_keys:
+        check_shared_credentials(cluster.artifacts / "pki", read_credentials(cluster, context.facts))
     for host, reason in cluster.engine.unreachable_hosts.items():
         if host not in named:
             context.callbacks.warning(f"{host} does not answer and stays as it is ({reason})")

@@ -69,7 +69,7 @@ def prepare_cluster(
         check_remains(cluster, prepared.facts)
     prepared.running = read_running_cluster(cluster, prepared.facts)
     check_unchanged(cluster, prepared.running)
-    check_shared_credentials(request.pki, prepared.running)
+    check_shared_credentials(request.pki, prepared.running.credentials)
     lost = lost_keys.list_lost(request.pki)
     if lost and rotation.read_stage(request.pki) is None:
         callbacks.warning(f"{', '.join(lost)}: the key is lost: {lost_keys.ADVICE}")

@@ -100,6 +100,14 @@ def read_running_cluster(cluster: Cluster, hosts: Iterable[str]) -> RunningClust
         return RunningCluster(settings, nodes, service_cidr, members.result(), credentials, pins)
 
 
+def read_credentials(cluster: Cluster, hosts: Iterable[str]) -> dict[str, list[Setting]]:
+    """Read the credentials of a running cluster from these reachable hosts; empty without a cluster."""
+    reached = list(hosts)
+    with ThreadPoolExecutor(max_workers=max(1, min(cluster.engine.options.forks, len(reached)))) as pool:
+        texts = dict(zip(reached, pool.map(lambda host: _read_files(cluster, host), reached), strict=True))
+    return _read_credentials(cluster, texts) if read_settings(texts) else {}
+
+
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
     """Return the values by variable, from the texts of files by host and path.
 

@@ -6,14 +6,14 @@ With a lost or exchanged `artifacts/`, the hosts would get new authorities that 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from kprov.errors import InputError
-from kprov.operations.running_cluster import RunningCluster, Setting
+from kprov.operations.running_cluster import Setting
 from kprov.pki import encryption_keys
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -26,9 +26,12 @@ _ADVICE = (
 )
 
 
-def check_shared_credentials(pki: Path, running: RunningCluster) -> None:
-    """Raise InputError if a running cluster's authority or service account key is not the one in `pki`."""
-    for name, copies in running.credentials.items():
+def check_shared_credentials(pki: Path, credentials: Mapping[str, Sequence[Setting]]) -> None:
+    """Raise InputError if a running cluster's authority or service account key is not the one in `pki`.
+
+    `credentials`: the copies on the hosts by the names that they have in `pki`.
+    """
+    for name, copies in credentials.items():
         find = find_lost_keys if name == encryption_keys.NAME else find_mismatch
         problem = find(pki / name, copies)
         if problem is not None:

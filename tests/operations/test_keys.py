@@ -16,6 +16,7 @@ import pytest
 from tests.lab import api_connection
 from tests.lab.conftest import KPROV, Cluster, eventually
 from tests.operations.client_load import ClientLoad
+from tests.operations.unit_starts import count_new_starts, count_starts
 
 #: How often kprov is killed at most.
 KILLS = 6
@@ -70,9 +71,14 @@ def test_the_encryption_key_is_replaced_under_load(cluster: Cluster) -> None:
     where = ("-i", cluster.lab.inventory)
     cluster.kubectl("create", "secret", "generic", "before-rotation", "--from-literal=x=y")
     before = json.loads(cluster.lab.kprov("secrets", "status", *where, "-o", "json").stdout)
+    starts = count_starts(cluster.lab)
     with ClientLoad(cluster.kubeconfig, "load-key") as load:
         cluster.lab.kprov("secrets", "rotate-key", *where)
     check_load(cluster, load, "load-key")
+    # Once for each phase that changes the keys: add, use, drop.
+    assert count_new_starts(cluster.lab, starts) == {
+        host: {"kube-apiserver": 3} for host in cluster.lab.hosts
+    }
     after = json.loads(cluster.lab.kprov("secrets", "status", *where, "-o", "json").stdout)
     assert after["keys"] != before["keys"]
     assert list(after["values"]) == after["keys"]
@@ -83,7 +89,11 @@ def test_the_encryption_key_is_replaced_under_load(cluster: Cluster) -> None:
 def test_tokens_of_the_old_key_stay_valid(cluster: Cluster) -> None:
     where = ("-i", cluster.lab.inventory)
     old = cluster.kubectl("create", "token", "default", "--duration=1h").strip()
+    starts = count_starts(cluster.lab)
     cluster.lab.kprov("secrets", "rotate-service-account-key", *where)
+    # API servers first accept the new key, then sign with it, which the controller managers do, too.
+    once = {"kube-apiserver": 2, "kube-controller-manager": 1}
+    assert count_new_starts(cluster.lab, starts) == dict.fromkeys(cluster.lab.hosts, once)
     new = cluster.kubectl("create", "token", "default", "--duration=1h").strip()
 
     def ask(token: str) -> list[int]:

@@ -11,12 +11,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab.conftest import KPROV, Cluster, eventually
 from tests.operations.client_load import ClientLoad
 from tests.operations.test_keys import check_load
+from tests.operations.unit_starts import count_new_starts, count_starts
 
 _LOST = ("etcd-ca.key", "front-proxy-ca.key")
+
+#: With other authorities than those of the hosts, each of these would end the cluster.
+REFUSED = (
+    ("plan",),
+    ("up", "--check"),
+    ("up",),
+    ("certs", "renew", "--all", "--plan"),
+    ("certs", "renew", "--all"),
+    ("certs", "rotate-ca", "--yes"),
+    ("secrets", "rotate-key"),
+    ("node", "replace", "node3", "--yes"),
+    ("etcd", "replace", "node3", "--yes"),
+    ("upgrade",),
+)
 
 
 @pytest.fixture
@@ -54,8 +70,10 @@ def test_a_lost_folder_of_keys_comes_back_from_the_hosts(
 ) -> None:
     lab, pki = cluster.lab, cluster.kubeconfig.parent / "pki"
     where = ("-i", lab.inventory)
-    refused = lab.kprov("up", *where, check=False)
-    assert (refused.returncode, "`kprov certs recover`" in " ".join(refused.stderr.split())) == (2, True)
+    for words in REFUSED:
+        refused = lab.kprov(*words, *where, check=False)
+        assert (refused.returncode, "`kprov certs recover`" in " ".join(refused.stderr.split())) == (2, True)
+        assert not (pki / "ca.crt").exists()
     with exchange_authority(cluster, "node3"):
         refused = lab.kprov("certs", "recover", *where, check=False)
     assert refused.returncode == 2
@@ -78,8 +96,11 @@ def test_a_lost_folder_of_keys_comes_back_from_the_hosts(
     assert cluster.kubeconfig.read_bytes() == (kept / "admin.conf").read_bytes()
     again = lab.kprov("certs", "recover", *where).stdout
     assert again.count("nothing to do") == 2
-    up = lab.kprov("up", *where)
+    report, starts = tmp_path / "up.json", count_starts(lab)
+    up = lab.kprov("up", *where, "--report", report)
     assert "etcd-ca, front-proxy-ca: the key is lost" in " ".join(up.stderr.split())
+    assert json.loads(report.read_text())["changes"] == []
+    assert count_new_starts(lab, starts) == {}
     assert "Nothing would change" in lab.kprov("plan", *where).stdout
     old = tmp_path / "old.conf"
     shutil.copy(cluster.kubeconfig, old)
@@ -93,5 +114,44 @@ def test_a_lost_folder_of_keys_comes_back_from_the_hosts(
     check_load(cluster, load, "recovered-new")
     assert all((pki / name).exists() for name in _LOST)
     assert not list(pki.glob("*.key-lost"))
+    lab.kprov("certs", "compare", *where)
+    lab.kprov("verify", *where, "--wait", "180")
+
+
+def test_without_a_key_on_the_hosts_the_operator_is_told_and_a_rotation_makes_all_keys(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    lab, pki = cluster.lab, cluster.kubeconfig.parent / "pki"
+    where, file = ("-i", lab.inventory), lab.inventory / "hosts.yml"
+    signing = file.read_text()
+    document = yaml.safe_load(signing)
+    document["all"]["vars"]["kube_sign_certificates"] = False
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    lab.kprov("up", *where)
+    shutil.move(cluster.kubeconfig.parent, tmp_path / "kept")
+    # The inventory may say something else than the hosts.
+    file.write_text(signing)
+    refused = lab.kprov("certs", "recover", *where, check=False)
+    assert refused.returncode == 2
+    text = " ".join(refused.stderr.split())
+    assert "kube_sign_certificates: no host has the key of the cluster's authority" in text
+    assert not (pki / "ca.crt").exists()
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    lost = ("ca", "etcd-ca", "front-proxy-ca")
+    plan = lab.kprov("certs", "recover", "--plan", *where).stdout
+    for name in lost:
+        assert f"{name}.key is on no host: `kprov certs rotate-ca` replaces this authority" in plan
+    lab.kprov("certs", "recover", *where)
+    report, starts = tmp_path / "up.json", count_starts(lab)
+    up = lab.kprov("up", *where, "--report", report)
+    assert f"{', '.join(lost)}: the key is lost" in " ".join(up.stderr.split())
+    assert json.loads(report.read_text())["changes"] == []
+    assert count_new_starts(lab, starts) == {}
+    refused = lab.kprov("kubeconfig", "--user", "alice", *where, check=False)
+    assert (refused.returncode, "`kprov certs rotate-ca`" in " ".join(refused.stderr.split())) == (2, True)
+    lab.kprov("certs", "rotate-ca", "--yes", *where, timeout=1200)
+    assert all((pki / f"{name}.key").exists() for name in lost)
+    file.write_text(signing)
+    lab.kprov("up", *where)
     lab.kprov("certs", "compare", *where)
     lab.kprov("verify", *where, "--wait", "180")

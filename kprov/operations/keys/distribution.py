@@ -13,8 +13,6 @@ from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, re
 from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext
 from kprov.operations.preparation import make_pki_request
-from kprov.operations.running_cluster import read_running_cluster
-from kprov.operations.shared_credentials import check_shared_credentials
 from kprov.operations.unreachable_hosts import MissingHostsError
 from kprov.pki.request import PkiRequest
 
@@ -23,7 +21,7 @@ CREDENTIALS_PLAYBOOK = PLAYBOOKS / "credentials.yml"
 
 
 def connect_all_hosts(context: OperationContext) -> None:
-    """Connect to all hosts of the cluster, and check that artifacts/ is the cluster's. Raises KprovError.
+    """Connect to all hosts of the cluster. Raises KprovError if one does not answer.
 
     A host that misses a rotation could not join the cluster again.
     """
@@ -35,7 +33,6 @@ def connect_all_hosts(context: OperationContext) -> None:
     if unreachable:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
         raise MissingHostsError(f"all hosts of the cluster must be reachable: {reasons}")
-    check_shared_credentials(cluster.artifacts / "pki", read_running_cluster(cluster, context.facts))
 
 
 def make_request(cluster: Cluster) -> PkiRequest:

@@ -23,7 +23,7 @@ from kprov.operations.lost_cluster import mark_created
 from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import make_pki_request
-from kprov.operations.running_cluster import read_running_cluster
+from kprov.operations.running_cluster import read_credentials
 from kprov.operations.shared_credentials import find_lost_keys, find_mismatch
 from kprov.pki import encryption_keys, files, lost_keys
 from kprov.pki.ensure import write_admin_kubeconfig
@@ -45,7 +45,7 @@ class Recovered:
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return the phases: keys, kubeconfig. Raises KprovError if the hosts do not agree."""
     cluster = context.cluster
-    connect_cluster(context, exists=True)
+    connect_cluster(context, exists=True, has_keys=False)
     pki = cluster.artifacts / "pki"
     if (pki / "rotation").exists():
         text = "a rotation of the authorities is unfinished: run `kprov certs rotate-ca`"
@@ -177,8 +177,7 @@ def _describe(name: str, copies: list[Copy]) -> str:
 def _check_existing(context: OperationContext, hosts: list[str]) -> None:
     """Raise InputError if the folder has an authority or a key of another cluster."""
     pki = context.cluster.artifacts / "pki"
-    running = read_running_cluster(context.cluster, hosts)
-    for name, copies in running.credentials.items():
+    for name, copies in read_credentials(context.cluster, hosts).items():
         file = pki / name
         if not file.exists():
             continue

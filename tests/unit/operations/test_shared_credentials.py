@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import InputError
-from kprov.operations.running_cluster import RunningCluster, Setting
+from kprov.operations.running_cluster import Setting
 from kprov.operations.shared_credentials import (
     check_shared_credentials,
     find_lost_keys,
@@ -31,17 +31,17 @@ def on_hosts(*texts: str) -> list[Setting]:
 def test_the_same_authority_is_accepted(tmp_path: Path) -> None:
     text = make_authority()
     (tmp_path / "ca.crt").write_text(text)
-    check_shared_credentials(tmp_path, RunningCluster(credentials={"ca.crt": on_hosts(text, text)}))
+    check_shared_credentials(tmp_path, {"ca.crt": on_hosts(text, text)})
 
 
 def test_without_a_cluster_nothing_is_compared(tmp_path: Path) -> None:
-    check_shared_credentials(tmp_path, RunningCluster())
+    check_shared_credentials(tmp_path, {})
 
 
 def test_a_renewed_certificate_of_the_same_key_is_accepted(tmp_path: Path) -> None:
     key = issue.new_key()
     (tmp_path / "ca.crt").write_text(make_authority(key, NOW + dt.timedelta(days=400)))
-    check_shared_credentials(tmp_path, RunningCluster(credentials={"ca.crt": on_hosts(make_authority(key))}))
+    check_shared_credentials(tmp_path, {"ca.crt": on_hosts(make_authority(key))})
 
 
 def test_a_host_that_trusts_two_authorities_matches_either(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_one_host_of_another_cluster_does_not_stop_a_run(tmp_path: Path) -> None
 
 def test_a_missing_authority_names_file_host_and_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        check_shared_credentials(tmp_path, RunningCluster(credentials={"ca.crt": on_hosts(make_authority())}))
+        check_shared_credentials(tmp_path, {"ca.crt": on_hosts(make_authority())})
     message = str(caught.value)
     assert message.startswith(
         f"{tmp_path}/ca.crt: is missing, but the cluster runs with /pki/ca.crt of node1."
@@ -69,7 +69,7 @@ def test_a_missing_authority_names_file_host_and_remedy(tmp_path: Path) -> None:
 def test_another_authority_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text(make_authority())
     with pytest.raises(InputError, match=r"differs from that of the running cluster \(node1: /pki/ca.crt\)"):
-        check_shared_credentials(tmp_path, RunningCluster(credentials={"ca.crt": on_hosts(make_authority())}))
+        check_shared_credentials(tmp_path, {"ca.crt": on_hosts(make_authority())})
 
 
 def test_a_damaged_copy_on_a_host_proves_nothing(tmp_path: Path) -> None:
