@@ -9,7 +9,7 @@ _ONE, _TWO = 4, 8
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that differs by case or a typing mistake, or None.
+    """Return the known name that differs by case or a typing mistake, or None.
 
     Mistakes are a letter added, missing or wrong, and two neighbours swapped. Names of three letters differ
     in as little from other names that are meant, so they allow none.
@@ -34,7 +34,7 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 
 def _mistakes(one: str, other: str) -> int:
-    """The optimal string alignment distance: edits of single letters and swaps of neighbours."""
+    """Return the optimal string alignment distance: edits of single letters and swaps of neighbours."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for number, letter in enumerate(one, 1):

@@ -85,7 +85,7 @@ class MessageRecord:
         os.register_at_fork(after_in_child=self._close_handle)
 
     def mark_answer_received(self) -> None:
-        """A new message shows that the operator has the last answer."""
+        """Drop the last answer: a new message shows that the operator has it."""
         self._has_results = False
 
     def begin(self, message: str, items: int) -> None:

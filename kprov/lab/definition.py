@@ -137,7 +137,7 @@ class Lab:
 
 
 def bridge(lab: str) -> str:
-    """The name of the lab's bridge, shortened to the kernel's limit."""
+    """Return the name of the lab's bridge, shortened to the kernel's limit."""
     name = f"kprov-{lab}"
     return name if len(name) <= INTERFACE_NAME_LIMIT else f"kprov-{_shorten(lab)}"
 

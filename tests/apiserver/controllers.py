@@ -49,7 +49,7 @@ def controllers(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run those controllers of kube-controller-manager, with no more rights than upstream's policy gives them.
 
-    flags: more of its own. url: see ``kubeconfig``. program: another controller manager than the tested one.
+    flags: more of its own. url: see `kubeconfig`. program: another controller manager than the tested one.
     """
     command = [
         *WITH_US,

@@ -3,7 +3,7 @@
 It also binds pods to its first node, or the node that a pod's affinity names, unless a scheduler does that.
 
 A container with the command ["exit", "3"] ends at once with that code; any other one runs until its pod is deleted.
-``behave`` sets another rule for the pods of a namespace, ``finish`` ends the containers of one pod.
+`behave` sets another rule for the pods of a namespace, `finish` ends the containers of one pod.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class FakeKubelet:
         self._loop.call_soon_threadsafe(self._queue.add, f"{namespace}/{name}")
 
     def hold(self, namespace: str) -> None:
-        """Let deleted pods of the namespace go on running, until ``let_go``."""
+        """Let deleted pods of the namespace go on running, until `let_go`."""
         self._holding.add(namespace)
 
     def let_go(self, namespace: str) -> None:
@@ -89,7 +89,7 @@ class FakeKubelet:
         self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def run(self) -> None:
-        """Work until ``stop``."""
+        """Work until `stop`."""
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._queue: WorkQueue[str] = WorkQueue()

@@ -1,6 +1,6 @@
 """A reverse proxy in front of an API server that injects faults into requests and watches.
 
-``proxy.choose_fault`` gets the method and path of each request and chooses what goes wrong with it.
+`proxy.choose_fault` gets the method and path of each request and chooses what goes wrong with it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Fault:
     delay: float = 0.0
     #: The server executes the request, then the connection breaks.
     loses_answer: bool = False
-    #: The server gets the request at ``release_requests``, also if the client is gone by then.
+    #: The server gets the request at `release_requests`, also if the client is gone by then.
     is_held: bool = False
 
 
@@ -92,7 +92,7 @@ class FaultyProxy:
         self._loop.call_soon_threadsafe(self._expire)
 
     def hold_watches(self) -> None:
-        """Let watches fall behind: hold back all events until ``release_watches``."""
+        """Let watches fall behind: hold back all events until `release_watches`."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def release_watches(self) -> None:
@@ -108,7 +108,7 @@ class FaultyProxy:
         assert self._ready.wait(30), "the proxy did not start"
 
     async def run(self) -> None:
-        """Work until ``stop``."""
+        """Work until `stop`."""
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._flowing = asyncio.Event()

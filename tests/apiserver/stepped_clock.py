@@ -18,7 +18,7 @@ _LIBRARY: Final = "libfaketimeMT.so.1"
 
 
 class SteppedClock:
-    """The wall clock of the programs that ``command`` starts. Their monotonic clock never steps."""
+    """The wall clock of the programs that `command` starts. Their monotonic clock never steps."""
 
     def __init__(self, file: Path) -> None:
         """file: holds the offset."""

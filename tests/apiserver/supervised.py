@@ -15,7 +15,7 @@ _RESTART_SECONDS: Final = 0.2
 
 
 class SupervisedProgram:
-    """It runs from the beginning until ``stop``."""
+    """It runs from the beginning until `stop`."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self._command = [*WITH_US, *command]

@@ -42,7 +42,7 @@ FINISHES = "finishes"
 
 
 class ReadyKubelet:
-    """Reports the pods of one namespace as long as ``run`` runs."""
+    """Reports the pods of one namespace as long as `run` runs."""
 
     def __init__(self, client: RestClient, namespace: str) -> None:
         self._queue: WorkQueue[str] = WorkQueue()

@@ -1,6 +1,6 @@
 """Workloads for one scheduler: nodes without hosts, pods that exist before, and the pods that are measured.
 
-``plain``, ``spread`` and ``anti`` are 1,000 pods on empty nodes. ``preemption`` and ``affinity`` follow PreemptionBasic
+`plain`, `spread` and `anti` are 1,000 pods on empty nodes. `preemption` and `affinity` follow PreemptionBasic
 and SchedulingPodAffinity of upstream's scheduler_perf.
 """
 
@@ -31,7 +31,7 @@ Pod = dict[str, Any]
 
 @dataclass(frozen=True)
 class Workload:
-    """``nodes`` and ``pods``: how many there are by default."""
+    """`nodes` and `pods`: how many there are by default."""
 
     nodes: int
     pods: int

@@ -6,7 +6,7 @@ import asyncio
 
 
 class LoopClock:
-    """Timers of the loop see the real time plus what ``advance`` added."""
+    """Timers of the loop see the real time plus what `advance` added."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -15,7 +15,7 @@ class LoopClock:
         loop.time = lambda: real() + self._added  # type: ignore[method-assign]
 
     async def advance(self, seconds: float) -> None:
-        """Run the timers that are due ``seconds`` later."""
+        """Run the timers that are due `seconds` later."""
         self._added += seconds
         await run_loop(5)
 

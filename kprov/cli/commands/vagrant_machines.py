@@ -46,7 +46,7 @@ class Machine:
 
 
 def read_machines(directory: Path) -> list[Machine]:
-    """The running machines of DIRECTORY's Vagrantfile, by name.
+    """Return the running machines of DIRECTORY's Vagrantfile, by name.
 
     Raises:
         InputError: no Vagrantfile, no Vagrant, a machine that is not running or does not answer.
@@ -72,7 +72,7 @@ def read_machines(directory: Path) -> list[Machine]:
 
 
 def parse_ssh_config(text: str) -> list[Machine]:
-    """The machines in the output of `vagrant ssh-config`, sorted by name."""
+    """Return the machines in the output of `vagrant ssh-config`, sorted by name."""
     machines: list[dict[str, str]] = []
     for line in text.splitlines():
         words = shlex.split(line)

@@ -44,7 +44,7 @@ AskPass = Annotated[
 def use_passwords(
     ids: list[str] | None, files: list[Path] | None, *, ask: bool = False, required: bool = False
 ) -> Keyring:
-    """The keyring of these options and the environment, made the process's; asks when required and empty."""
+    """Make the keyring of these options and the environment the process's; ask when required and empty."""
     from kprov.inventory.vault import keyring
 
     passwords = keyring.collect_keyring(ids or (), files or (), ask=ask)

@@ -33,7 +33,7 @@ class PluginSet(Section):
 
 
 class Plugins(Section):
-    """The plugins of a profile by extension point. ``multi_point``: for all points that a plugin has."""
+    """The plugins of a profile by extension point. `multi_point`: for all points that a plugin has."""
 
     pre_enqueue: PluginSet = field(default_factory=PluginSet)
     queue_sort: PluginSet = field(default_factory=PluginSet)

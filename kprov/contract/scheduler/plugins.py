@@ -1,4 +1,4 @@
-"""The scheduling plugins and the extension points of each, from ``plugins.json``."""
+"""The scheduling plugins and the extension points of each, from `plugins.json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class PluginTraits:
-    """The extension points of a plugin. ``weight``: the default weight of its score, 0 if it has none."""
+    """The extension points of a plugin. `weight`: the default weight of its score, 0 if it has none."""
 
     points: frozenset[str]
     weight: int = 0

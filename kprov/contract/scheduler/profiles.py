@@ -31,7 +31,7 @@ class Profile(Section):
     plugin_config: list[PluginConfig] = field(default_factory=list)
 
     def get_arguments(self, expected: type[_Arguments]) -> _Arguments:
-        """Return the plugin arguments of this type, which ``find_problems`` has checked, or the defaults."""
+        """Return the plugin arguments of this type, which `find_problems` has checked, or the defaults."""
         for entry in self.plugin_config:
             if ARGUMENTS[entry.name] is expected:
                 return read(expected, entry.args)

@@ -36,7 +36,7 @@ _Section = TypeVar("_Section", bound=Section)
 
 
 class SectionError(ValueError):
-    """A document that has not the shape of its section. ``problems``: each as FIELD: TEXT."""
+    """A document that has not the shape of its section. `problems`: each as FIELD: TEXT."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(", ".join(problems))

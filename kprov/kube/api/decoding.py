@@ -1,6 +1,6 @@
 """Decode JSON into views as Go's encoding/json does: null leaves a field at its default.
 
-Go writes null for a nil slice or map without ``omitempty`` (``"containers": null``). msgspec rejects null for
+Go writes null for a nil slice or map without `omitempty` (`"containers": null`). msgspec rejects null for
 a list. Such documents are rare: only they are decoded a second time.
 """
 
@@ -48,7 +48,7 @@ def _type_info(expected: Hashable) -> inspect.Type:
 
 
 def _drop_nulls(value: Any, expected: inspect.Type) -> Any:
-    """The value without null fields whose type has no None. Null elements become zero values.
+    """Return the value without null fields whose type has no None. Null elements become zero values.
 
     Values of a wrong type stay as they are: msgspec rejects them later.
     """

@@ -1,7 +1,7 @@
 """Metadata and other types of all objects (k8s.io/apimachinery/pkg/apis/meta/v1).
 
 A view has the fields that components use. Decoding drops the others. So change objects by patches, and use
-``update`` only for views that are known to have every field.
+`update` only for views that are known to have every field.
 """
 
 from typing import Any, ClassVar, NewType
@@ -45,7 +45,7 @@ class ObjectMeta(View):
     finalizers: list[str] = []
 
     def controller(self) -> OwnerReference | None:
-        """The owner that manages the object, or None (metav1.GetControllerOf)."""
+        """Return the owner that manages the object, or None (metav1.GetControllerOf)."""
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 

@@ -61,7 +61,7 @@ _NOT_STORED = {"componentstatuses"}
 
 
 def list_stored_resources() -> list[Resource]:
-    """The resources with stored objects, each in its storage version."""
+    """Return the resources with stored objects, each in its storage version."""
     return [
         resource
         for resource in RESOURCES
@@ -215,7 +215,7 @@ async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:
 
 
 def _map_folders() -> dict[str, Resource]:
-    """The stored resources by their folder in etcd."""
+    """Return the stored resources by their folder in etcd."""
     return {find_strategy(each).storage_folder or each.plural: each for each in list_stored_resources()}
 
 
@@ -300,7 +300,7 @@ def _build_server(
 
 
 def _register_scrape_metrics(etcd: Etcd3) -> Callable[[], Awaitable[None]]:
-    """Returns what reads their values before each scrape."""
+    """Return what reads their values before each scrape."""
     scrape_metrics = ScrapeMetrics(etcd.read_size)
     scrape_metrics.register()
     return scrape_metrics.refresh

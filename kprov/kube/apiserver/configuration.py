@@ -90,7 +90,7 @@ def raise_errors(file: ConfigFile, path: str, errors: Iterable[FieldError]) -> N
 
 
 def parse_duration(text: str) -> float | None:
-    """The seconds of a duration such as 1m30s, None for an invalid one."""
+    """Return the seconds of a duration such as 1m30s, None for an invalid one."""
     from kprov.kube.component_base import durations
 
     try:

@@ -50,7 +50,7 @@ _CIDRS_MOST: Final = 2
 
 
 def find_problems(options: Namespace) -> list[str]:
-    """The problems of parsed flags and of the files that they name."""
+    """Return the problems of parsed flags and of the files that they name."""
     return [
         *_check_numbers(options),
         *_check_addresses(options),
@@ -109,7 +109,7 @@ def _check_ranges(options: Namespace) -> Iterator[str]:
 
 
 def _check_port_range(text: str) -> str:
-    """The problem of the range, or ""."""
+    """Return the problem of the range, or ""."""
     try:
         ports = PortRange.parse(text)
     except ValueError:

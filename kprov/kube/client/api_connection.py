@@ -23,7 +23,7 @@ class ApiConnection(Protocol):
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
     ) -> bytes:
-        """The body of the response."""
+        """Return the body of the response."""
 
     def stream(
         self,
@@ -33,4 +33,4 @@ class ApiConnection(Protocol):
         headers: Mapping[str, str] | None = None,
         idle_timeout: float | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The body of a long response, piece by piece."""
+        """Return the body of a long response, piece by piece."""

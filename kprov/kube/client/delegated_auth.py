@@ -26,7 +26,7 @@ User = tuple[str, tuple[str, ...]]
 
 
 class DelegatedAuth:
-    """``HealthServer(authorize=DelegatedAuth(client))``: client certificates, bearer tokens, anonymous.
+    """`HealthServer(authorize=DelegatedAuth(client))`: client certificates, bearer tokens, anonymous.
 
     open_paths: paths for everybody. A * at the end of one stands for all paths that begin so.
     """

@@ -17,7 +17,7 @@ class TransportError(ClientError):
 
 
 class ApiError(ClientError):
-    """An error response. ``status``: the metav1.Status. ``code``: HTTP's. ``reason``: such as NotFound."""
+    """An error response. `status`: the metav1.Status. `code`: HTTP's. `reason`: such as NotFound."""
 
     def __init__(self, status: dict[str, Any], code: int) -> None:
         self.status = status

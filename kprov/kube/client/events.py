@@ -32,7 +32,7 @@ _RETRY_SECONDS: Final = 10.0
 
 
 def reference(obj: Any, api_version: str = "", kind: str = "", field_path: str = "") -> ObjectReference:
-    """A reference to an object. kind: objects from lists and watches have none."""
+    """Return a reference to an object. kind: objects from lists and watches have none."""
     meta = obj.metadata
     return ObjectReference(
         api_version=api_version or obj.api_version,
@@ -53,7 +53,7 @@ class EventAction:
     related: ObjectReference | None = None
 
     def to_document(self) -> dict[str, Any]:
-        """The event's fields."""
+        """Return the event's fields."""
         document: dict[str, Any] = {"action": self.name} if self.name else {}
         if self.related is not None:
             document["related"] = _to_document(self.related)

@@ -17,7 +17,7 @@ _Key = tuple[Any, ...]
 
 
 class InformerFactory:
-    """Get informers and add handlers first, then ``run``. Later informers start immediately."""
+    """Get informers and add handlers first, then `run`. Later informers start immediately."""
 
     def __init__(
         self,
@@ -26,9 +26,9 @@ class InformerFactory:
         transforms: Mapping[type, Callable[[Any], Any]] | None = None,
         streams: bool = False,
     ) -> None:
-        """transforms: by view, what the informers do with each object before they store it.
+        """Take what the informers do with each object before they store it, by view, as transforms.
 
-        streams: see ``Informer``.
+        streams: see `Informer`.
         """
         self.client = client
         self._transforms = transforms or {}
@@ -74,7 +74,7 @@ class InformerFactory:
         field_selector: str = "",
         indexers: Mapping[str, IndexFunction] | None = None,
     ) -> Informer[Any]:
-        """The shared informer of that resource, view and selection. Adds new indexers to it."""
+        """Return the shared informer of that resource, view and selection. Adds new indexers to it."""
         key = (group, version, plural, view, namespace, label_selector, field_selector)
         informer = self._informers.get(key)
         if informer is None:
@@ -95,7 +95,7 @@ class InformerFactory:
         return informer
 
     def whole_informer(self, group: str, plural: str) -> Informer[Any] | None:
-        """An informer that has all objects of the resource as views with all of their metadata, or None."""
+        """Return an informer that has all objects of the resource, with all of their metadata, or None."""
         for (own_group, _, own_plural, view, *selection), informer in self._informers.items():
             if (own_group, own_plural) == (group, plural) and issubclass(view, Whole) and not any(selection):
                 return informer
@@ -112,7 +112,7 @@ class InformerFactory:
                 task.cancel()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep all informers up to date until ``stop`` is set."""
+        """Keep all informers up to date until `stop` is set."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._tasks = {

@@ -92,7 +92,7 @@ class Informer(Generic[Object]):
         on_update: Callable[[Object, Object], None] | None = None,
         on_delete: Callable[[Object], None] | None = None,
     ) -> None:
-        """``on_update(old, new)``. ``on_add`` gets the objects that are in the store already."""
+        """`on_update(old, new)`. `on_add` gets the objects that are in the store already."""
         handler = Handler(on_add, on_update, on_delete)
         self._handlers.append(handler)
         for obj in self.store:
@@ -111,7 +111,7 @@ class Informer(Generic[Object]):
         return self.store.by_index(index, value)
 
     def with_labels(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
-        """The objects of the namespace that have all these labels. They need views of metadata."""
+        """Return the objects of the namespace that have all these labels. They need views of metadata."""
         return self.store.with_labels(namespace, labels)
 
     async def wait_for_sync(self) -> None:
@@ -206,7 +206,7 @@ class Informer(Generic[Object]):
     def _apply_initial(
         self, event: WatchEvent[Object] | Bookmark, listed: set[tuple[str, str]]
     ) -> set[tuple[str, str]] | None:
-        """Add an initial event to ``listed``. None: it was the last one."""
+        """Add an initial event to `listed`. None: it was the last one."""
         if isinstance(event, WatchEvent):
             self._apply(event)
             if event.type == "DELETED":

@@ -40,12 +40,12 @@ class ClientConfig:
         return tuple(name for name in (self.ca_file, self.cert_file, self.key_file, self.token_file) if name)
 
     def without_credentials(self) -> "ClientConfig":
-        """The same server for another user (rest.AnonymousClientConfig)."""
+        """Return the same server for another user (rest.AnonymousClientConfig)."""
         return replace(self, cert_file="", cert_data=b"", key_file="", key_data=b"", token="", token_file="")
 
 
 def load(path: str | Path, context: str = "") -> ClientConfig:
-    """The current or the named context of a file. Paths are relative to its folder."""
+    """Return the current or the named context of a file. Paths are relative to its folder."""
     import yaml
 
     try:
@@ -83,7 +83,7 @@ def load(path: str | Path, context: str = "") -> ClientConfig:
 
 
 def in_cluster() -> ClientConfig:
-    """The configuration in a pod: KUBERNETES_SERVICE_HOST and the mounted token."""
+    """Return the configuration in a pod: KUBERNETES_SERVICE_HOST and the mounted token."""
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise KubeconfigError("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined in a pod")

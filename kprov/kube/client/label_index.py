@@ -35,7 +35,7 @@ class LabelIndex(Generic[Object]):
             del self._namespaces[key[0]]
 
     def select(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
-        """The objects that have all these labels."""
+        """Return the objects that have all these labels."""
         found = self._namespaces.get(namespace)
         return list(found.select(frozenset(labels.items()))) if found is not None else []
 

@@ -37,7 +37,7 @@ def default_identity() -> str:
 
 
 class LeaderElector:
-    """Durations in seconds. ``on_started()`` runs while this process leads, and is cancelled after that."""
+    """Durations in seconds. `on_started()` runs while this process leads, and is cancelled after that."""
 
     def __init__(
         self,
@@ -95,12 +95,12 @@ class LeaderElector:
         return self._held_until - time.monotonic()
 
     def check_health(self) -> str | None:
-        """A health check. It fails if this process leads with a lease that expired over 20 s ago."""
+        """Return a health check. It fails if this process leads with a lease that expired over 20 s ago."""
         overdue = time.monotonic() - self._observed_at - self._lease_duration
         return "failed election to renew leadership on lease" if self.is_leader and overdue > 20 else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Acquire the lease and lead until ``stop`` is set or ``on_started`` returns. LeadershipLost."""
+        """Acquire the lease and lead until `stop` is set or `on_started` returns. LeadershipLost."""
         stopping = start_task(stop.wait(), "stop")
         acquiring = start_task(self._acquire(), "acquisition of the lease")
         work: asyncio.Task[None] | None = None

@@ -54,7 +54,7 @@ class WatchEvent(Generic[Object]):
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """The server has sent all changes up to ``resource_version``."""
+    """The server has sent all changes up to `resource_version`."""
 
     resource_version: ResourceVersion
     #: The objects that were there when the watch began have all been sent.
@@ -100,7 +100,7 @@ class ResourceClient(Generic[Object]):
         self._metadata_only = bool(getattr(view, "metadata_only", False))
 
     def with_client(self, client: ApiConnection) -> "ResourceClient[Object]":
-        """The same resource with another connection or identity."""
+        """Return the same resource with another connection or identity."""
         other = copy.copy(self)
         other.client = client
         return other
@@ -161,7 +161,7 @@ class ResourceClient(Generic[Object]):
         subresource: str = "",
         field_manager: str = "",
     ) -> Object:
-        """``name`` only with a subresource (binding, eviction, token)."""
+        """`name` only with a subresource (binding, eviction, token)."""
         return self.decode(
             await self.client.request(
                 "POST",
@@ -248,9 +248,9 @@ class ResourceClient(Generic[Object]):
         bookmarks: bool = False,
         initial_events: bool = False,
     ) -> AsyncGenerator[WatchEvent[Object] | Bookmark]:
-        """Changes after ``resource_version`` until the server ends the watch, at the latest at the timeout.
+        """Change after `resource_version` until the server ends the watch, at the latest at the timeout.
 
-        initial_events: first send all objects, and a bookmark after them; ``resource_version`` has to be "".
+        initial_events: first send all objects, and a bookmark after them; `resource_version` has to be "".
         Raises an ERROR event as ApiError (410: list again).
         """
         params = _selector_params(label_selector, field_selector)
@@ -286,7 +286,7 @@ class ResourceClient(Generic[Object]):
                             yield WatchEvent(event.type, self._decoder.decode(event.object))
 
     def _to_document(self, obj: Object | dict[str, Any], subresource: str) -> dict[str, Any]:
-        """The document with apiVersion and kind, which views may not have."""
+        """Return the document with apiVersion and kind, which views may not have."""
         document: dict[str, Any] = obj if isinstance(obj, dict) else msgspec.to_builtins(obj)
         if document.get("kind") or subresource or isinstance(obj, dict):
             return document

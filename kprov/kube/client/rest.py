@@ -55,7 +55,7 @@ class TokenSource(Protocol):
     """Bearer tokens of one user."""
 
     async def get_token(self) -> str:
-        """A valid token. Raises ApiError and TransportError."""
+        """Return a valid token. Raises ApiError and TransportError."""
 
     def forget(self, token: str) -> None:
         """Get a new token next time: the server rejected this one."""
@@ -104,7 +104,7 @@ class RestClient:
         context: str = "",
         observe: Observe | None = None,
     ) -> "RestClient":
-        """A client for a kubeconfig. "" is the pod's service account. Raises KubeconfigError.
+        """Return a client for a kubeconfig. "" is the pod's service account. Raises KubeconfigError.
 
         server: another URL than the kubeconfig's.
         """
@@ -114,7 +114,7 @@ class RestClient:
         return cls(config, user_agent=user_agent, qps=qps, burst=burst, observe=observe)
 
     def derive(self, user_agent: str, tokens: TokenSource | None = None) -> "RestClient":
-        """A client with another user agent on the same connections, under the same limits.
+        """Return a client with another user agent on the same connections, under the same limits.
 
         tokens: its identity, for a client without credentials: a client certificate wins over a token.
         The original closes the connections.
@@ -126,7 +126,7 @@ class RestClient:
         return derived
 
     def guard_changes(self, get_seconds_left: Callable[[], float]) -> "RestClient":
-        """A client that sends changes only while this process leads. The original closes the connections.
+        """Return a client that sends changes only while this process leads. The original one is to be closed.
 
         A process that was suspended does not know at once that another one leads. get_seconds_left: of the
         LeaderElector.
@@ -136,7 +136,10 @@ class RestClient:
         return guarded
 
     def limit_requests(self, at_once: int) -> "RestClient":
-        """A client with a limit of its own for requests at once. The original closes the connections."""
+        """Return a client with a limit of its own for requests at once.
+
+        The original closes the connections.
+        """
         limited = self.derive(self.user_agent, self._tokens)
         limited._slots = asyncio.Semaphore(at_once)  # noqa: SLF001  a copy of this client
         return limited
@@ -171,7 +174,7 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
     ) -> bytes:
-        """The body of the response. ApiError: an error response. TransportError: none in ``timeout`` seconds.
+        """Return the body of the response. Raise ApiError for errors, TransportError after `timeout`.
 
         Retries a 429 or 5xx response with Retry-After, up to ten times.
         """
@@ -231,9 +234,9 @@ class RestClient:
         idle_timeout: float | None = None,
         first_byte_timeout: float = 5 * CONNECT_TIMEOUT_SECONDS,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A GET with a long response, such as a watch or a log, piece by piece.
+        """Provide a GET with a long response, such as a watch or a log, piece by piece.
 
-        Raises ApiError and TransportError as ``request``, also while the body is read. idle_timeout: longest
+        Raises ApiError and TransportError as `request`, also while the body is read. idle_timeout: longest
         time between two pieces in seconds.
         """
         await self._throttle("GET", path)

@@ -29,7 +29,10 @@ class SelectorIndex(Generic[Object]):
         informer.add_handler(on_add=self._add, on_update=self._update, on_delete=self._remove)
 
     def find(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
-        """The objects of the namespace. Those with more than labels in their selector may not match."""
+        """Return the objects of the namespace.
+
+        Those with more than labels in their selector may not match.
+        """
         names: builtins.list[str] = []
         for keys, group in self._groups.get(namespace, {}).items():
             try:

@@ -20,7 +20,7 @@ class SharedValues:
         self._old: dict[Any, Any] = {}
 
     def share(self, kind: Any, value: Any) -> Any:
-        """The known equal value of that kind, or this one. All values of a kind have one type."""
+        """Return the known equal value of that kind, or this one. All values of a kind have one type."""
         if not value and type(value) in _EMPTY:
             return _EMPTY[type(value)]
         key = value if isinstance(value, str) else (kind, _encode(value))

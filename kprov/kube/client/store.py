@@ -40,7 +40,7 @@ class Store(Generic[Object]):
         return list(self._indexes[index].get(value, {}).values())
 
     def with_labels(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
-        """The objects of the namespace that have all these labels."""
+        """Return the objects of the namespace that have all these labels."""
         if self._labels is None:
             self._labels = LabelIndex()
             for obj in self:

@@ -46,9 +46,9 @@ class Transport:
         self._is_closed = False
 
     def pool(self) -> ConnectionPool:
-        """The current connections. Call it in the event loop.
+        """Return the current connections. Call it in the event loop.
 
-        ConnectionError: after ``close``. OSError, ssl.SSLError: the credentials cannot be read.
+        ConnectionError: after `close`. OSError, ssl.SSLError: the credentials cannot be read.
         """
         if self._is_closed:
             # A task that outlives the client would open connections that nobody closes.

@@ -98,7 +98,7 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
 
     async def get(self) -> Key:
-        """The next key. Call ``done(key)`` after it. QueueClosed: after ``shut_down``."""
+        """Return the next key. Call `done(key)` after it. QueueClosed: after `shut_down`."""
         while not self._queue:
             if self._closed:
                 raise QueueClosed
@@ -167,7 +167,7 @@ def _metrics(name: str) -> "QueueMetrics":
 async def run_workers(
     queue: WorkQueue[Key], sync: Callable[[Key], Awaitable[None]], *, workers: int = 1, name: str = ""
 ) -> None:
-    """Call ``sync(key)`` for every key until cancelled or the queue is shut down.
+    """Call `sync(key)` for every key until cancelled or the queue is shut down.
 
     A key whose sync raises is added again after its back-off. Conflicts are common and logged at debug level.
     """

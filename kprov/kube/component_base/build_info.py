@@ -60,7 +60,7 @@ def read_build_info(folder: Path, archived: str) -> BuildInfo:
 
 
 def _read_checkout(root: Path) -> BuildInfo:
-    """The commit that last changed the sources, and its date or that of the newest uncommitted change."""
+    """Return the commit that last changed the sources, and its date or that of the newest other change."""
     said = _run_git(root, "log", "-1", "--format=%H %ct", "--", *SOURCES)
     flags = ("--porcelain", "--no-renames", "-z", "--untracked-files=all")
     changed = _run_git(root, "status", *flags, "--", *SOURCES)
@@ -75,7 +75,7 @@ def _read_checkout(root: Path) -> BuildInfo:
 
 
 def _run_git(root: Path, *arguments: str) -> str | None:
-    """The output of git. None without git, outside a checkout, or in one of another user."""
+    """Return the output of git. None without git, outside a checkout, or in one of another user."""
     program = shutil.which("git")
     if program is None:
         return None

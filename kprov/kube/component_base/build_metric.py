@@ -29,7 +29,7 @@ _LABELS: Final = {
 
 
 def build_version(made_of: BuildInfo) -> dict[str, str]:
-    """The body of /version."""
+    """Return the body of /version."""
     major, minor = VERSION.lstrip("v").split(".")[:2]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
@@ -50,7 +50,7 @@ def build_version(made_of: BuildInfo) -> dict[str, str]:
 
 
 def make_build_family(version: dict[str, str]) -> GaugeMetricFamily:
-    """version: of ``build_version``."""
+    """version: of `build_version`."""
     family = GaugeMetricFamily(
         "kubernetes_build_info",
         "[BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, "
@@ -63,7 +63,7 @@ def make_build_family(version: dict[str, str]) -> GaugeMetricFamily:
 
 
 def render_build_metric() -> bytes:
-    """The metric in Prometheus' text format. The first call may run git."""
+    """Return the metric in Prometheus' text format. The first call may run git."""
     registry = CollectorRegistry()
     registry.register(_BuildCollector())
     return generate_latest(registry)

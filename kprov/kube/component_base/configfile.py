@@ -11,7 +11,7 @@ class ConfigError(FatalError):
 
 
 def load(path: str | Path, api_version: str, kind: str) -> dict[str, Any]:
-    """The document in the file. ConfigError: it is unreadable, not YAML, or of another kind."""
+    """Return the document in the file. ConfigError: it is unreadable, not YAML, or of another kind."""
     import yaml
 
     try:

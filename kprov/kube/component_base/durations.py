@@ -6,7 +6,7 @@ __all__ = ["describe_error", "parse", "render"]
 
 
 def render(seconds: float) -> str:
-    """The shortest Go form of whole milliseconds: 90 -> "1m30s", 0.15 -> "150ms"."""
+    """Return the shortest Go form of whole milliseconds: 90 -> "1m30s", 0.15 -> "150ms"."""
     if seconds == 0:
         return "0s"
     sign = "-" if seconds < 0 else ""

@@ -31,5 +31,5 @@ class HealthMetrics:
         return any(reason is not None for reason in results.values())
 
     def render(self) -> bytes:
-        """The results so far in Prometheus' text format."""
+        """Return the results so far in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -168,6 +168,6 @@ def _find_redirect(document: Document, url: str) -> str | None:
 
 
 def _host_of(parts: SplitResult) -> str:
-    """The Host header of a URL: without credentials and the usual port."""
+    """Return the Host header of a URL: without credentials and the usual port."""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{host}" if parts.port in {None, _PORTS[parts.scheme]} else f"{host}:{parts.port}"

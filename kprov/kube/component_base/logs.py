@@ -25,7 +25,7 @@ DEBUG_VERBOSITY: Final = 4
 
 
 class KlogFormatter(logging.Formatter):
-    """Formats records as klog does: ``I1121 06:38:43.123456    4711 rest.py:40] text``."""
+    """Formats records as klog does: `I1121 06:38:43.123456    4711 rest.py:40] text`."""
 
     def __init__(self, journal: bool) -> None:
         super().__init__()

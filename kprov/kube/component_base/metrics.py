@@ -81,7 +81,7 @@ async def render_in_steps() -> bytes:
 
 
 def _split_family(family: Metric) -> Iterator[Metric]:
-    """The family in parts. Not those with times of creation, which stand in families of their own."""
+    """Yield the family in parts. Not those with times of creation, which stand in families of their own."""
     samples = family.samples
     if len(samples) <= _SAMPLES_AT_ONCE or any(sample.name.endswith("_created") for sample in samples):
         yield family
@@ -99,5 +99,5 @@ class _OneFamily:
         self._family = family
 
     def collect(self) -> Iterator[Metric]:
-        """Called by prometheus-client."""
+        """Yield the metrics. prometheus-client calls it."""
         yield self._family

@@ -1,6 +1,6 @@
 """Command-line flags in the forms that Go programs accept.
 
-``--name=value``, ``--name value``, ``--switch``, ``--switch=false``, one dash or two, ``_`` for ``-``.
+`--name=value`, `--name value`, `--switch`, `--switch=false`, one dash or two, `_` for `-`.
 
     flags = FlagSet("kube-scheduler", "places pods on nodes")
     flags.string("config", "", "file of a KubeSchedulerConfiguration")
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class FlagSet:
-    """The flags of one component. It always has ``--v`` (verbosity, 0..10), ``--version``, ``--help``."""
+    """The flags of one component. It always has `--v` (verbosity, 0..10), `--version`, `--help`."""
 
     def __init__(self, component: str, description: str = "") -> None:
         self._parser = _Parser(prog=component, description=description, allow_abbrev=False)
@@ -49,16 +49,16 @@ class FlagSet:
         self._add(name, default, text, float)
 
     def duration(self, name: str, default: float = 0.0, text: str = "") -> None:
-        """A value such as 1m30s, parsed to float seconds."""
+        """Add a value such as 1m30s, parsed to float seconds."""
         self._durations.add(name)
         self._add(name, default, text, _parse_duration)
 
     def boolean(self, name: str, default: bool = False, text: str = "") -> None:
-        """A switch: present means true, ``--name=false`` turns it off."""
+        """Add a switch: present means true, `--name=false` turns it off."""
         self._add(name, default, text, _parse_boolean, nargs="?", const=True)
 
     def string_list(self, name: str, default: Sequence[str] = (), text: str = "") -> None:
-        """Commas or repetition: ``--a=x,y --a=z`` gives [x, y, z]."""
+        """Commas or repetition: `--a=x,y --a=z` gives [x, y, z]."""
         self._add(name, None, text, _parse_list, action="extend")
         self._parser.set_defaults(**{_attribute_name(name): None})
         self._multiple[_attribute_name(name)] = lambda _: list(default)
@@ -81,7 +81,7 @@ class FlagSet:
         return options
 
     def render_values(self, options: argparse.Namespace) -> dict[str, str]:
-        """Parsed flags as text in Go's format, by name."""
+        """Return parsed flags as text in Go's format, by name."""
         return {
             name: durations.render(value) if name in self._durations else _render(value)
             for name in sorted(self._known)

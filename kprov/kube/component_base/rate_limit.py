@@ -5,7 +5,7 @@ import time
 
 
 class TokenBucket:
-    """``qps`` tokens a second, of which at most ``burst`` accumulate. No limit if qps <= 0."""
+    """`qps` tokens a second, of which at most `burst` accumulate. No limit if qps <= 0."""
 
     def __init__(self, qps: float, burst: int) -> None:
         self._qps = qps

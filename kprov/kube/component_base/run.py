@@ -21,9 +21,9 @@ class FatalError(Exception):
 
 
 def main(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
-    """Run ``serve(stop)`` on uvloop until it returns, and return the exit code. None counts as 0.
+    """Run `serve(stop)` on uvloop until it returns, and return the exit code. None counts as 0.
 
-    SIGTERM and SIGINT set ``stop``. A second signal, or 20 s after the first, cancels ``serve``. An exception
+    SIGTERM and SIGINT set `stop`. A second signal, or 20 s after the first, cancels `serve`. An exception
     is logged and gives 1.
     """
     import uvloop
@@ -72,7 +72,7 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
 
 
 async def run_until(stop: asyncio.Event, *works: Awaitable[Any]) -> None:
-    """Run the awaitables until ``stop`` is set or all have ended. If one raises, the others are cancelled.
+    """Run the awaitables until `stop` is set or all have ended. If one raises, the others are cancelled.
 
     ExceptionGroup: what they raised.
     """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def notify(state: str) -> bool:
-    """Send ``READY=1``, ``STOPPING=1`` or ``STATUS=...``. False if nobody listens."""
+    """Send `READY=1`, `STOPPING=1` or `STATUS=...`. False if nobody listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -31,7 +31,7 @@ def watchdog_interval() -> float:
 
 
 async def watchdog(healthy: Callable[[], bool] = lambda: True) -> None:
-    """Send watchdog messages while the event loop runs and ``healthy()``. Returns without a watchdog."""
+    """Send watchdog messages while the event loop runs and `healthy()`. Returns without a watchdog."""
     interval = watchdog_interval()
     while interval > 0:
         if healthy():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def create_certificate(name: str) -> tuple[str, str]:
-    """Files of a new certificate and key for ``name`` and 127.0.0.1 in a private folder. Valid for a year."""
+    """Files of a new certificate and key for `name` and 127.0.0.1 in a private folder. Valid for a year."""
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
     # The components run isolated from the host's libraries: the child needs the same search path.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

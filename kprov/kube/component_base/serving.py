@@ -67,7 +67,7 @@ class HealthServer:
         self._reload: asyncio.Task[None] | None = None
 
     def add_check(self, name: str, check: Check, *, ready_only: bool = False) -> None:
-        """A named check for /healthz and /livez, or only for /readyz."""
+        """Add a named check for /healthz and /livez, or only for /readyz."""
         (self._ready if ready_only else self._live)[name] = check
 
     async def start(self) -> None:

@@ -32,7 +32,7 @@ def add_serving_flags(flags: FlagSet, port: int) -> None:
 
 
 def find_serving_problem(options: Namespace) -> str | None:
-    """The first of these flags with a wrong value."""
+    """Return the first of these flags with a wrong value."""
     if options.logging_format != "text":
         return f'--logging-format: unsupported format "{options.logging_format}", only "text" is known'
     try:
@@ -43,7 +43,7 @@ def find_serving_problem(options: Namespace) -> str | None:
 
 
 def make_health_server(options: Namespace, authorize: Authorize) -> HealthServer:
-    """The server of --secure-port."""
+    """Return the server of --secure-port."""
     return HealthServer(
         address=options.bind_address,
         port=options.secure_port,

@@ -54,7 +54,10 @@ def set_cipher_suites(context: ssl.SSLContext, names: Sequence[str], field: str)
 
 
 def make_server_context(minimum: str, suites: Sequence[str]) -> ssl.SSLContext:
-    """The context of a component's port with --tls-min-version and --tls-cipher-suites. Raise ValueError."""
+    """Return the context of a component's port with --tls-min-version and --tls-cipher-suites.
+
+    Raise ValueError.
+    """
     context = Context(ssl.PROTOCOL_TLS_SERVER)
     set_minimum_version(context, minimum, "--tls-min-version")
     if suites:

@@ -103,13 +103,13 @@ class Directory:
         return os.listdir(self.descriptor)  # noqa: PTH208  pathlib takes no descriptor
 
     def get_status(self, path: str) -> os.stat_result | None:
-        """The status of an entry, of a link itself. None if it does not exist."""
+        """Return the status of an entry, of a link itself. None if it does not exist."""
         with contextlib.suppress(FileNotFoundError), self._parent_of(path) as (parent, name):
             return os.stat(name, dir_fd=parent, follow_symlinks=False)
         return None
 
     def open_any(self, path: str) -> int:
-        """An O_PATH descriptor of a file of any kind but a link. The caller closes it."""
+        """Return an O_PATH descriptor of a file of any kind but a link. The caller closes it."""
         descriptor = open_beneath(self.descriptor, path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         if stat.S_ISLNK(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -117,7 +117,7 @@ class Directory:
         return descriptor
 
     def open_file(self, path: str, flags: int = os.O_RDONLY) -> int:
-        """A descriptor of a regular file that exists. The caller closes it."""
+        """Return a descriptor of a regular file that exists. The caller closes it."""
         descriptor = open_beneath(self.descriptor, path, flags | _FILE)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -198,7 +198,7 @@ class Directory:
 
 
 def open_beneath(directory: int, path: str, flags: int, *, mode: int = 0) -> int:
-    """Open a path below a directory. ELOOP: a part of it is a link. ``flags`` has O_NOFOLLOW."""
+    """Open a path below a directory. ELOOP: a part of it is a link. `flags` has O_NOFOLLOW."""
     names = _split(path)
     try:
         return _open_in_kernel(directory, "/".join(names) or ".", flags, mode)
@@ -209,7 +209,7 @@ def open_beneath(directory: int, path: str, flags: int, *, mode: int = 0) -> int
 
 
 def open_by_walk(directory: int, path: str, flags: int, *, mode: int = 0) -> int:
-    """Open a path component by component, as ``open_beneath`` does without the help of the kernel."""
+    """Open a path component by component, as `open_beneath` does without the help of the kernel."""
     names = _split(path)
     current = os.open(".", _DIRECTORY, dir_fd=directory)
     try:

@@ -26,7 +26,7 @@ _BETA_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 
 
 def get_class(obj: PersistentVolumeClaim | PersistentVolume) -> str:
-    """The name of the storage class; "" for none."""
+    """Return the name of the storage class; "" for none."""
     name = obj.metadata.annotations.get(_BETA_CLASS, obj.spec.get("storageClassName"))
     return str(name or "")
 
@@ -95,9 +95,9 @@ def find_volume(
     *,
     is_delayed: bool = False,
 ) -> PersistentVolume | None:
-    """The volume that is reserved for the claim, else the smallest that fits.
+    """Return the volume that is reserved for the claim, else the smallest that fits.
 
-    ``is_delayed``: the claim waits for its first consumer. Only a reserved volume is bound before the
+    `is_delayed`: the claim waits for its first consumer. Only a reserved volume is bound before the
     scheduler has chosen a node.
     """
     fitting: list[PersistentVolume] = []
@@ -115,7 +115,7 @@ def find_volume(
 def list_candidates(
     claim: PersistentVolumeClaim, volumes: Iterable[PersistentVolume]
 ) -> list[PersistentVolume]:
-    """The volumes that a claim may be bound to on some node, the smallest first.
+    """Return the volumes that a claim may be bound to on some node, the smallest first.
 
     A volume that is reserved for the claim is the only one. The caller checks the volumes' node affinity.
     """
@@ -134,7 +134,7 @@ def is_fully_bound(claim: PersistentVolumeClaim) -> bool:
 
 
 def make_claim_reference(claim: PersistentVolumeClaim) -> JsonObject:
-    """The reference by which a volume names its claim."""
+    """Return the reference by which a volume names its claim."""
     meta = claim.metadata
     return {
         "apiVersion": "v1",

@@ -21,7 +21,7 @@ def is_claim_of(pod: Pod, claim: PersistentVolumeClaim) -> bool:
 
 
 def list_claim_names(pod: Pod) -> Iterator[tuple[str, bool]]:
-    """The claims' names, and whether it is the claim of an ephemeral volume."""
+    """Yield the claims' names, and whether it is the claim of an ephemeral volume."""
     for volume in pod.spec.volumes:
         if source := volume.get("persistentVolumeClaim"):
             yield source.get("claimName", ""), False

@@ -13,7 +13,7 @@ def find_condition(pod: Pod, kind: str) -> Condition | None:
 
 
 def is_ready(pod: Pod) -> bool:
-    """The Ready condition is True. A deletion timestamp does not matter."""
+    """Return the Ready condition is True. A deletion timestamp does not matter."""
     ready = find_condition(pod, "Ready")
     return ready is not None and ready.status == "True"
 
@@ -29,7 +29,7 @@ def is_active(pod: Pod) -> bool:
 
 
 def seconds_until_available(pod: Pod, min_ready_seconds: int, now: float) -> float | None:
-    """0 if the pod is available at Unix time ``now``, else the remaining seconds. None if it is not ready."""
+    """0 if the pod is available at Unix time `now`, else the remaining seconds. None if it is not ready."""
     ready = find_condition(pod, "Ready")
     if ready is None or ready.status != "True":
         return None
@@ -41,5 +41,5 @@ def seconds_until_available(pod: Pod, min_ready_seconds: int, now: float) -> flo
 
 
 def is_available(pod: Pod, min_ready_seconds: int, now: float) -> bool:
-    """Ready for at least ``min_ready_seconds`` at Unix time ``now``."""
+    """Ready for at least `min_ready_seconds` at Unix time `now`."""
     return seconds_until_available(pod, min_ready_seconds, now) == 0

@@ -10,19 +10,19 @@ GROUP: Final = "resource.k8s.io"
 
 
 def get_generated_names(pod: Pod) -> dict[str, str | None]:
-    """The generated claims by the name in the pod's spec. None: the pod needs none for it."""
+    """Return the generated claims by the name in the pod's spec. None: the pod needs none for it."""
     return {each.name: each.resource_claim_name for each in pod.status.resource_claim_statuses}
 
 
 def find_claim_name(entry: PodResourceClaim, generated: Mapping[str, str | None]) -> str | None:
-    """The name of a pod's claim. None: it is not generated yet, or not needed."""
+    """Return the name of a pod's claim. None: it is not generated yet, or not needed."""
     if entry.resource_claim_name is not None:
         return entry.resource_claim_name
     return generated.get(entry.name)
 
 
 def list_claim_names(pod: Pod) -> list[str]:
-    """The names of all claims of the pod that are known, with the one of its extended resources."""
+    """Return the names of all claims of the pod that are known, with the one of its extended resources."""
     generated = get_generated_names(pod)
     names = [find_claim_name(entry, generated) for entry in pod.spec.resource_claims]
     if pod.status.extended_resource_claim_status is not None:

@@ -39,12 +39,12 @@ def compute_pod_resources(pod: JsonMapping, part: str, *, use_status: bool = Tru
 
 
 def sum_container_resources(spec: JsonMapping, part: str) -> Amounts:
-    """What the containers of a spec need together, without pod level and overhead."""
+    """Return what the containers of a spec need together, without pod level and overhead."""
     return _sum_containers(spec, part, _Statuses({}))
 
 
 def _sum_containers(spec: JsonMapping, part: str, states: _Statuses) -> Amounts:
-    """Running containers and sidecars together, or the largest step of the start, whichever is larger."""
+    """Return the larger of running containers with sidecars, and the largest step of the start."""
     total: Amounts = {}
     for container in spec.get("containers") or ():
         add_amounts(total, states.container_amounts(container, part))
@@ -108,7 +108,10 @@ class _Statuses:
     def merge(
         self, wanted: Amounts, actual: JsonMapping | None, allocated: JsonMapping | None, part: str
     ) -> Amounts:
-        """The largest of spec, actual and allocated resources. Without spec if a resize is infeasible."""
+        """Return the largest of spec, actual and allocated resources.
+
+        Without spec if a resize is infeasible.
+        """
         found = {} if self._is_resize_infeasible else dict(wanted)
         raise_amounts(found, parse_amounts(actual))
         if part == "requests":

@@ -7,7 +7,7 @@ from kprov.kube.component_helpers.volume_secrets import list_volume_secrets
 
 
 def list_secret_names(pod: Pod) -> set[str]:
-    """The names of the secrets, in the pod's namespace."""
+    """Return the names of the secrets, in the pod's namespace."""
     spec = pod.spec
     found = {reference.name for reference in spec.image_pull_secrets}
     for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):

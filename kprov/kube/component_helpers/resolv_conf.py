@@ -13,7 +13,7 @@ _STUBS: Final = frozenset({"127.0.0.53", "127.0.0.54"})
 
 
 def resolve_stub(path: str) -> str:
-    """RESOLVED if ``path`` names systemd-resolved's stub and RESOLVED exists, else ``path``."""
+    """Return RESOLVED if `path` names systemd-resolved's stub and RESOLVED exists, else `path`."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -23,6 +23,6 @@ def resolve_stub(path: str) -> str:
 
 
 def parse_servers(text: str) -> list[str]:
-    """The addresses of the nameserver lines, in order."""
+    """Return the addresses of the nameserver lines, in order."""
     lines = (line.split("#")[0].split() for line in text.splitlines())
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]

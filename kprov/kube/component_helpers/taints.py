@@ -9,7 +9,7 @@ NO_EXECUTE = "NoExecute"
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """An empty key with Exists tolerates every taint. An empty effect tolerates every effect."""
+    """Return an empty key with Exists tolerates every taint. An empty effect tolerates every effect."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if toleration.key and toleration.key != taint.key:
@@ -28,7 +28,7 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
 def find_untolerated(
     taints: Iterable[Taint], tolerations: Sequence[Toleration], effects: Iterable[str]
 ) -> Taint | None:
-    """The first taint with one of the effects that no toleration covers."""
+    """Return the first taint with one of the effects that no toleration covers."""
     wanted = frozenset(effects)
     for taint in taints:
         if taint.effect in wanted and not any(tolerates(entry, taint) for entry in tolerations):

@@ -22,7 +22,7 @@ class _Directory:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete ``path`` and all below it, if it exists.
+    """Delete `path` and all below it, if it exists.
 
     Raises OSError: EBUSY names a mount point, whose content stays. Links are deleted, not followed.
     """
@@ -31,7 +31,7 @@ def remove_tree(path: Path) -> None:
 
 
 def remove_entry(directory: Directory, name: str, shown: str = "") -> None:
-    """Delete ``name`` in an open directory like ``remove_tree``. ``shown``: the directory in messages."""
+    """Delete `name` in an open directory like `remove_tree`. `shown`: the directory in messages."""
     stack = [_Directory(os.dup(directory.descriptor), "", shown, [name])]
     try:
         here = get_mount_id(directory.descriptor)
@@ -76,7 +76,7 @@ def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
 
 
 def get_mount_id(descriptor: int) -> int:
-    """The mount of an open file. Bind mounts of one file system share ``st_dev`` but not this id."""
+    """Return the mount of an open file. Bind mounts of one file system share `st_dev` but not this id."""
     for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == "mnt_id":

@@ -20,7 +20,7 @@ _REFERENCE_FIELDS: Final = {
 
 
 def list_volume_secrets(volume: JsonObject) -> Iterator[str]:
-    """The names of the secrets in the pod's namespace; "" for fields that are not set."""
+    """Yield the names of the secrets in the pod's namespace; "" for fields that are not set."""
     for kind, field in _NAME_FIELDS.items():
         yield (volume.get(kind) or {}).get(field, "")
     for kind, field in _REFERENCE_FIELDS.items():

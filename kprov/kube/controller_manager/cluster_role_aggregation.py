@@ -43,7 +43,7 @@ class ClusterRoleAggregation(Controller):
 
 
 def aggregate_rules(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyRule]:
-    """The rules of all roles that one of the selectors matches, by name, each rule once."""
+    """Return the rules of all roles that one of the selectors matches, by name, each rule once."""
     if role.aggregation_rule is None:
         return list(role.rules or [])
     # Comparing each rule with all others takes minutes for thousands of rules.

@@ -193,7 +193,7 @@ class NamespaceController(Controller):
 
 
 def _get_deletion_fields(namespace: Namespace) -> object:
-    """The fields on which a round depends."""
+    """Return the fields on which a round depends."""
     meta = namespace.metadata
     return meta.uid, meta.deletion_timestamp, namespace.spec.finalizers
 
@@ -211,7 +211,7 @@ async def _delete(objects: Any, item: PartialObjectMetadata) -> None:
 def _make_conditions(
     namespace: Namespace, left: _Leftover, failed: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
-    """The five conditions that describe why a namespace is not deleted yet."""
+    """Return the five conditions that describe why a namespace is not deleted yet."""
     remaining = ", ".join(f"{kind} has {count} resource instances" for kind, count in left.counts.items())
     held = ", ".join(f"{name} in {count} resource instances" for name, count in left.finalizers.items())
     table = (

@@ -33,7 +33,7 @@ _CONCURRENT: Final = {
 
 
 def parse(argv: Sequence[str] | None = None) -> Namespace:
-    """The options by attribute, durations in seconds."""
+    """Return the options by attribute, durations in seconds."""
     flags = FlagSet("kube-controller-manager", "Runs the control loops of a cluster.")
     add_serving_flags(flags, 10257)
     _connection(flags)
@@ -49,7 +49,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
 
 
 def _find_problem(options: Namespace) -> str | None:
-    """The first flag with a wrong value."""
+    """Return the first flag with a wrong value."""
     for name in _CONCURRENT:
         if getattr(options, f"concurrent_{name}_syncs".replace("-", "_")) < 1:
             return f"--concurrent-{name}-syncs: must be at least 1"

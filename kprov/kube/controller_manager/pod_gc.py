@@ -132,7 +132,7 @@ class PodGarbageCollector(Controller):
 
 
 def list_beyond_threshold(pods: Sequence[Pod], threshold: int) -> list[Pod]:
-    """The ended pods beyond the threshold, first the evicted ones, then the oldest. 0 keeps all."""
+    """Return the ended pods beyond the threshold, first the evicted ones, then the oldest. 0 keeps all."""
     if threshold <= 0:
         return []
     ended = [pod for pod in pods if pod_conditions.is_terminal(pod) and not pod.metadata.deletion_timestamp]

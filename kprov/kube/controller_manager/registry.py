@@ -188,7 +188,7 @@ def find_unknown(selection: Sequence[str]) -> list[str]:
 
 
 def load_controller(name: str) -> Any:
-    """The class of a controller."""
+    """Return the class of a controller."""
     module, _, attribute = CONTROLLERS[name].partition(":")
     return getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
 

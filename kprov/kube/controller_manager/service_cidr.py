@@ -121,7 +121,7 @@ class ServiceCidrController(Controller):
         )
 
     def _handle_cidr_change(self, obj: JsonObject) -> None:
-        """A new or deleted range can free the ranges that it overlaps."""
+        """Sync the ranges that a new or deleted range overlaps, which it can free."""
         self.queue.add(obj["metadata"]["name"])
         own = parse_networks(obj)
         for other in self._cidrs.list():

@@ -17,7 +17,7 @@ BOUNDARIES: Final = (
 
 
 def get_next_step(step: int, nodes: int) -> int:
-    """The row of BOUNDARIES for that many nodes, coming from row ``step``."""
+    """Return the row of BOUNDARIES for that many nodes, coming from row `step`."""
     while nodes > BOUNDARIES[step][1]:
         step += 1
     while nodes < BOUNDARIES[step][0]:

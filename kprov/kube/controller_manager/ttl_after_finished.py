@@ -66,7 +66,7 @@ class TtlAfterFinishedController(Controller):
 
 
 def compute_seconds_left(job: Job, now: float) -> float | None:
-    """Seconds until the job is deleted at Unix time ``now``. None if it stays, as it runs or has no TTL."""
+    """Seconds until the job is deleted at Unix time `now`. None if it stays, as it runs or has no TTL."""
     ended = find_finished_condition(job)
     ttl = job.spec.ttl_seconds_after_finished
     if ended is None or ttl is None or not ended.last_transition_time:

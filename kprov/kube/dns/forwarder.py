@@ -52,7 +52,7 @@ class Forwarder:
         self._pending: dict[bytes, asyncio.Task[bytes]] = {}
 
     async def forward(self, data: bytes, *, tcp: bool = False) -> bytes:
-        """The response to a query, with its id. Raises OSError if no server responds."""
+        """Return the response to a query, with its id. Raises OSError if no server responds."""
         key = data[2:] + (b"t" if tcp else b"u")
         cached = self._cache.get(key)
         if cached is not None and cached[0] > time.monotonic():

@@ -36,7 +36,7 @@ class FormatError(Exception):
 
 
 def parse(data: bytes) -> Question:
-    """Raises Malformed: not a message, an answer, or not exactly one question."""
+    """Raise Malformed: not a message, an answer, or not exactly one question."""
     try:
         record = dnslib.DNSRecord.parse(data)
     except (dnslib.DNSError, ValueError, IndexError) as error:
@@ -51,7 +51,7 @@ def parse(data: bytes) -> Question:
 
 
 def make_authoritative_reply(question: Question, answer: Answer, domain: str, serial: int) -> Any:
-    """A response of the cluster's zone. With an SOA if there is no record (RFC 2308)."""
+    """Return a response of the cluster's zone. With an SOA if there is no record (RFC 2308)."""
     reply = _make_reply(question)
     reply.header.aa = 1
     for name, record in answer.records:
@@ -74,7 +74,7 @@ def make_failure(question: Question, rcode: str) -> Any:
 
 
 def pack_udp(reply: Any, question: Question) -> bytes:
-    """A response longer than `payload` is sent empty with the TC bit, so that the client retries over TCP."""
+    """Encode a response. One longer than `payload` is empty with the TC bit: the client retries over TCP."""
     data = bytes(reply.pack())
     if len(data) <= question.payload:
         return data

@@ -81,12 +81,12 @@ def _make_headless_records(
 
 
 def get_endpoint_label(endpoint: Endpoint, address: str) -> str:
-    """The endpoint's hostname, or its address with dashes."""
+    """Return the endpoint's hostname, or its address with dashes."""
     return (endpoint.hostname or address.replace(".", "-").replace(":", "-")).lower()
 
 
 def parse_pod_address(label: str) -> str | None:
-    """The address in a pod's name (1-2-3-4.NAMESPACE.pod.DOMAIN). None if it has none."""
+    """Return the address in a pod's name (1-2-3-4.NAMESPACE.pod.DOMAIN). None if it has none."""
     for text in (label.replace("-", "."), label.replace("-", ":")):
         try:
             return str(ipaddress.ip_address(text))

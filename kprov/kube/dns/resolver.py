@@ -32,7 +32,10 @@ class Resolver:
         self.ready = False
 
     def get_cached(self, data: bytes) -> bytes | None:
-        """The UDP response to the same query, as long as the zone has not changed. Only the id differs."""
+        """Return the UDP response to the same query, as long as the zone has not changed.
+
+        Only the id differs.
+        """
         if self._cache_version != self._zone.version:
             self._cache.clear()
             self._cache_version = self._zone.version
@@ -44,7 +47,7 @@ class Resolver:
         return data[:2] + cached
 
     async def respond(self, data: bytes, *, tcp: bool) -> bytes | None:
-        """The response. None for a malformed query, which gets none."""
+        """Return the response. None for a malformed query, which gets none."""
         (self._tcp_requests if tcp else self._udp_requests).inc()
         try:
             question = message.parse(data)
@@ -75,7 +78,7 @@ class Resolver:
         return await self._forwarder.forward(data)
 
     def _resolve_locally(self, question: Question) -> Any:
-        """A response from the zone. None if the name is not in it."""
+        """Return a response from the zone. None if the name is not in it."""
         zone = self._zone
         if zone.owns(question.name):
             if not self.ready:

@@ -56,7 +56,7 @@ _PRESSURE_SECONDS: Final = 10.0
 
 
 async def serve(config: KubeletConfiguration, stop: asyncio.Event) -> None:
-    """Run until ``stop``. The pods go on running after it."""
+    """Run until `stop`. The pods go on running after it."""
     client = None
     if config.kubeconfig:
         client = RestClient.from_kubeconfig(
@@ -196,7 +196,7 @@ class _App:
         )
 
     async def _get_runtime_handler(self, pod: Pod) -> str:
-        """The runtime's handler that the pod's RuntimeClass names. "" is the default one."""
+        """Return the runtime's handler that the pod's RuntimeClass names. "" is the default one."""
         name = pod.spec.runtime_class_name
         if not name or self._client is None:
             return ""
@@ -269,7 +269,7 @@ class _App:
         return NodeReporter(client, self._config, builder, self._events)
 
     async def _wait_for_runtime(self, stop: asyncio.Event) -> tuple[str, str] | None:
-        """The runtime's name and version, once it answers. None if ``stop`` comes first."""
+        """Return the runtime's name and version, once it answers. None if `stop` comes first."""
         while not stop.is_set():
             try:
                 response = await self._cri.version()

@@ -19,7 +19,7 @@ class EventSender:
     def send_pod_event(
         self, pod: Pod, kind: Kind, reason: str, message: str, *, field_path: str = ""
     ) -> None:
-        """An event about a pod, or about the part of it at ``field_path``."""
+        """Send an event about a pod, or about the part of it at `field_path`."""
         if self._recorder is None:
             return
         meta = pod.metadata

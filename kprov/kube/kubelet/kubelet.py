@@ -1,6 +1,6 @@
 """The pods of this node: from the API server and files, through their workers, to the runtime and back.
 
-``sync_pod``, ``sync_terminating_pod`` and ``sync_terminated_pod`` are the steps of a pod's life
+`sync_pod`, `sync_terminating_pod` and `sync_terminated_pod` are the steps of a pod's life
 (pkg/kubelet/kubelet.go).
 """
 
@@ -79,7 +79,7 @@ class Dependencies:
 
 
 class Kubelet:
-    """``set_pod`` adds or changes a pod, ``remove_pod`` removes it. Workers do the rest."""
+    """`set_pod` adds or changes a pod, `remove_pod` removes it. Workers do the rest."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
@@ -132,7 +132,7 @@ class Kubelet:
             worker.wake()
 
     def set_pod(self, document: JsonObject) -> None:
-        """A pod is new or has changed."""
+        """Handle a pod that is new or has changed."""
         uid = PodUID(document["metadata"]["uid"])
         old = self._pods.get_pod(uid)
         pod = self._pods.set_pod(document)
@@ -155,7 +155,7 @@ class Kubelet:
         self._deps.status.reconcile(document)
 
     def remove_pod(self, uid: PodUID) -> None:
-        """The pod is gone from its source: end it and remove all of it."""
+        """End a pod that is gone from its source, and remove all of it."""
         pod = self._pods.remove_pod(uid)
         worker = self.workers.get(uid)
         if worker is not None:
@@ -228,7 +228,7 @@ class Kubelet:
         return [pod for pod in self._pods.list_pods() if not self._has_ended(pod)]
 
     async def end_for_shutdown(self, pod: Pod, grace: int) -> None:
-        """End a pod within ``grace`` seconds because the node shuts down. Returns when it has ended."""
+        """End a pod within `grace` seconds because the node shuts down. Returns when it has ended."""
         uid = pod.uid
         if (worker := self.workers.get(uid)) is not None:
             self._shut_down.add(uid)
@@ -322,7 +322,7 @@ class Kubelet:
         self._shut_down.discard(uid)
 
     def _update_status(self, pod: Pod, state: PodState, *, terminal: bool = False) -> JsonObject:
-        """Generate the pod's status and send it. ``terminal``: no container will run again."""
+        """Generate the pod's status and send it. `terminal`: no container will run again."""
         deps, uid = self._deps, pod.uid
         newest = self._pods.get_pod(uid) or pod
         api_status = self._pods.get_status(uid)
@@ -368,7 +368,7 @@ class Kubelet:
         self._deps.status.set_pod_status(pod.uid, failed, self._pods.get_status(pod.uid))
 
     def _check_network(self, pod: Pod, state: PodState) -> None:
-        """Raises NetworkNotReadyError."""
+        """Raise NetworkNotReadyError."""
         problem = self._deps.get_network_problem()
         if problem and not pod.spec.host_network and not state.ips:
             text = f"{_NETWORK_NOT_READY}: {problem}"
@@ -406,7 +406,7 @@ class Kubelet:
         services: list[JsonObject],
         allocatable: dict[str, Quantity],
     ) -> dict[str, str]:
-        """The environment variables of a container. ``services``: all of the cluster."""
+        """Return the environment variables of a container. `services`: all of the cluster."""
         sources = EnvironmentSources(
             self._deps.objects.get_object, self._make_node_fields(pod, ips), allocatable
         )

@@ -21,7 +21,7 @@ _RECONNECT_SECONDS: Final = 1.0
 
 
 class Pleg:
-    """``on_pod(uid)`` is called for each pod that changed."""
+    """`on_pod(uid)` is called for each pod that changed."""
 
     def __init__(self, cri: CriClient, on_pod: Callable[[PodUID], None]) -> None:
         self._cri = cri

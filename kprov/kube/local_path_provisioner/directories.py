@@ -17,7 +17,7 @@ _ALL_VOLUMES_MODE: Final = 0o700
 
 
 def make_volume_name(claim_uid: str) -> str:
-    """The name of the claim's volume and directory. Raises ValueError if this is no UID."""
+    """Return the name of the claim's volume and directory. Raises ValueError if this is no UID."""
     if not _UID.fullmatch(claim_uid):
         raise ValueError(f"{claim_uid!r} is not a UID")
     return f"{_PREFIX}{claim_uid}"
@@ -28,13 +28,13 @@ def is_volume_name(name: str) -> bool:
 
 
 class VolumeDirectories:
-    """The directories below ``folder``. All methods raise OSError."""
+    """The directories below `folder`. All methods raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get_path(self, name: str) -> Path:
-        """Raises ValueError if no volume of ours has this name."""
+        """Raise ValueError if no volume of ours has this name."""
         if not is_volume_name(name):
             raise ValueError(f"{name!r} is not the name of a volume that this program made")
         return self.folder / name
@@ -45,7 +45,7 @@ class VolumeDirectories:
         self.folder.chmod(_ALL_VOLUMES_MODE)
 
     def create(self, name: str) -> Path:
-        """The volume's directory, which may exist: then it is left as it is."""
+        """Return the volume's directory, which may exist: then it is left as it is."""
         path = self.get_path(name)
         try:
             path.mkdir()
@@ -87,7 +87,7 @@ class VolumeDirectories:
         return None if os.access(self.folder, os.W_OK | os.X_OK) else f"{self.folder} is not writable"
 
     def _sync(self) -> None:
-        """A power cut must not undo what the API knows."""
+        """Sync the folder: a power cut must not undo what the API knows."""
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)

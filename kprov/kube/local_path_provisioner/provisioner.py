@@ -81,7 +81,7 @@ class Provisioner:
         )
 
     def _get_host_name(self) -> str | None:
-        """The value of the node's host name label. None if the node is not registered yet."""
+        """Return the value of the node's host name label. None if the node is not registered yet."""
         node = self._nodes.get(None, self._options.node_name)
         return None if node is None else node.metadata.labels.get(_HOST_NAME, node.metadata.name)
 
@@ -178,7 +178,7 @@ class Provisioner:
         await asyncio.to_thread(self._directories.delete, name)
 
     async def _remove_finalizer(self, volume: PersistentVolume) -> None:
-        """Removes it from the newest version: other controllers remove theirs at the same time."""
+        """Remove it from the newest version: other controllers remove theirs at the same time."""
         try:
             newest = await self._volume_requests.get(volume.metadata.name)
             if newest.metadata.uid != volume.metadata.uid:

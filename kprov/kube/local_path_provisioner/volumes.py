@@ -39,7 +39,7 @@ def find_refusal(claim: PersistentVolumeClaim, cls: StorageClass) -> str | None:
 def make_volume(
     claim: PersistentVolumeClaim, cls: StorageClass, *, name: str, path: str, host_name: str
 ) -> JsonObject:
-    """The volume for the claim. ``host_name``: the value of the node's host name label."""
+    """Return the volume for the claim. `host_name`: the value of the node's host name label."""
     spec: JsonObject = {
         "capacity": {"storage": str(get_request(claim))},
         "accessModes": claim.spec.get("accessModes") or [],

@@ -33,7 +33,7 @@ class Verbatim(str):
 
 
 def format_value(value: Any) -> str:
-    """A value as messages show it: strings quoted, objects and lists as JSON."""
+    """Return a value as messages show it: strings quoted, objects and lists as JSON."""
     import json
 
     if isinstance(value, bool):

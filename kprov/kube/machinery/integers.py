@@ -18,7 +18,7 @@ def is_int64(digits: str) -> bool:
 
 
 def parse_clamped(digits: str) -> int:
-    """The integer of decimal digits with an optional sign; 2^65 or -2^65 if it has more than 20 digits."""
+    """Return the integer of decimal digits with an optional sign; 2^65 or -2^65 with more than 20 digits."""
     short = digits.lstrip("+-0")
     if len(short) > _MAX_DIGITS:
         return -_BEYOND if digits.startswith("-") else _BEYOND

@@ -8,7 +8,10 @@ from typing import Any
 
 
 def describe_difference(old: Any, new: Any) -> str:
-    """A unified diff of both as indented JSON with sorted fields, without its header. Ends with a newline."""
+    """Return a unified diff of both as indented JSON with sorted fields, without its header.
+
+    Ends with a newline.
+    """
     before, after = (
         json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).split("\n") for value in (old, new)
     )

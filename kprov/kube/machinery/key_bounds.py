@@ -19,7 +19,7 @@ MAX_TOKEN: Final = 8 * 1024
 
 
 def measure_key(key: object) -> int:
-    """The characters and bytes of all strings in a key of nested tuples."""
+    """Return the characters and bytes of all strings in a key of nested tuples."""
     if isinstance(key, str | bytes):
         return len(key)
     if isinstance(key, tuple | frozenset):

@@ -65,7 +65,7 @@ _RELAXED_ENV_RE = re.compile("[ -<>-~]+")
 
 
 def regex_error(text: str, pattern: str, *examples: str) -> str:
-    """A rule's text with the pattern and examples, as upstream's RegexError joins them."""
+    """Return a rule's text with the pattern and examples, as upstream's RegexError joins them."""
     if not examples:
         return f"{text} (regex used for validation is '{pattern}')"
     shown = " or ".join(f"'{example}', " for example in examples)
@@ -123,7 +123,7 @@ def is_dns1035_label(value: str) -> list[str]:
 
 
 def is_qualified_name(value: str) -> list[str]:
-    """A label or annotation key: [DNS subdomain/]name."""
+    """Return a label or annotation key: [DNS subdomain/]name."""
     prefix, slash, name = value.rpartition("/")
     if "/" in prefix:
         shown = regex_error(_KEY_TEXT, _KEY, "MyName", "my.name", "123-abc")
@@ -203,7 +203,7 @@ def is_in_range(value: int, low: int, high: int) -> list[str]:
 
 
 def is_path_segment_name(value: str) -> list[str]:
-    """A name that can stand in a URL path: what names with no stricter rule must hold."""
+    """Return a name that can stand in a URL path: what names with no stricter rule must hold."""
     if value in {".", ".."}:
         return [f"may not be '{value}'"]
     return [f"may not contain '{part}'" for part in ("/", "%") if part in value]

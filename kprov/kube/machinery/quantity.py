@@ -52,7 +52,7 @@ class Quantity:
 
     @classmethod
     def of(cls, units: int, shown_as: str = DECIMAL_SI) -> Quantity:
-        """A whole number of units: cores, bytes."""
+        """Return a whole number of units: cores, bytes."""
         return cls(units * _NANO, shown_as)
 
     @classmethod
@@ -116,7 +116,10 @@ ZERO = Quantity(0)
 
 
 def canonical(text: str | float) -> str:
-    """The form in which the API shows a quantity: "0.5" > "500m", "1000m" > "1". Raises QuantityError."""
+    """Return the form in which the API shows a quantity: "0.5" > "500m", "1000m" > "1".
+
+    Raises QuantityError.
+    """
     return str(Quantity.parse(text))
 
 
@@ -139,7 +142,7 @@ def _factor_out(number: int, base: int, step: int, *, limit: int) -> tuple[int, 
 
 
 def _factor_out_thousands(nanos: int, limit: int | None) -> tuple[str, int]:
-    """The digits and the exponent without zeros at the end. Hundreds of divisions take much longer."""
+    """Return the digits and the exponent without zeros at the end. Hundreds of divisions take much longer."""
     digits = str(nanos)
     groups = (len(digits) - len(digits.rstrip("0"))) // 3
     if limit is not None:
@@ -148,7 +151,7 @@ def _factor_out_thousands(nanos: int, limit: int | None) -> tuple[str, int]:
 
 
 def _suffix(letters: str, digits: str) -> tuple[int, int, str]:
-    """(base, exponent, format) of a suffix."""
+    """Return base, exponent and format of a suffix."""
     if not digits and letters in _DECIMAL:
         return 10, _DECIMAL[letters], DECIMAL_SI
     if not digits and letters in _BINARY:

@@ -76,7 +76,7 @@ class Resource:
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     def subresource(self, name: str) -> Subresource | None:
-        """The subresource of that name, None if there is none."""
+        """Return the subresource of that name, None if there is none."""
         return next((entry for entry in self.subresources if entry.name == name), None)
 
 
@@ -142,12 +142,12 @@ _BY_KIND = {entry.gvk: entry for entry in RESOURCES}
 
 
 def find(group: str, version: str, plural: str) -> Resource | None:
-    """The built-in resource at /apis/GROUP/VERSION/PLURAL, None if there is none."""
+    """Return the built-in resource at /apis/GROUP/VERSION/PLURAL, None if there is none."""
     return _BY_PLURAL.get((group, version, plural))
 
 
 def find_kind(group: str, version: str, kind: str) -> Resource | None:
-    """The built-in resource whose objects are of that kind, None if there is none."""
+    """Return the built-in resource whose objects are of that kind, None if there is none."""
     return _BY_KIND.get((group, version, kind))
 
 
@@ -158,13 +158,13 @@ def group_versions() -> tuple[tuple[str, str], ...]:
 
 
 def storage_version(resource: Resource) -> tuple[str, str]:
-    """The (group, version) in which objects of a resource are stored, usually its own."""
+    """Return the (group, version) in which objects of a resource are stored, usually its own."""
     key = (resource.group, resource.version, resource.plural)
     return _STORED_AS.get(key, (resource.group, resource.version))
 
 
 def rank_version(name: str) -> tuple[int, int, int, int, str]:
-    """A key by which v2 comes before v1, v1 before v1beta2, and other names last."""
+    """Return a key by which v2 comes before v1, v1 before v1beta2, and other names last."""
     found = _VERSION.fullmatch(name)
     if found is None:
         return (1, 0, 0, 0, name)

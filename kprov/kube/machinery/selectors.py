@@ -53,7 +53,7 @@ class Requirement:
 
     @classmethod
     def validate(cls, key: str, operator: str, values: Iterable[str] = ()) -> Requirement:
-        """A requirement with a valid key and valid values. Raises SelectorError."""
+        """Return a requirement with a valid key and valid values. Raises SelectorError."""
         listed = tuple(values)
         errors = _broken_rules(key, operator, listed)
         if errors:
@@ -337,11 +337,11 @@ class FieldSelector:
         return all((fields.get(term.field, "") == term.value) is not term.negated for term in self.terms)
 
     def exact(self, name: str) -> str | None:
-        """The only value that the selector allows for `name`, None if there is none."""
+        """Return the only value that the selector allows for `name`, None if there is none."""
         return next((term.value for term in self.terms if term.field == name and not term.negated), None)
 
     def map_terms(self, change: Callable[[FieldTerm], FieldTerm]) -> FieldSelector:
-        """A selector with each term replaced. `change` raises for a field that has no selector."""
+        """Return a selector with each term replaced. `change` raises for a field that has no selector."""
         return FieldSelector(tuple(change(term) for term in self.terms))
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ class StatusError(Exception):
 
 
 def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | None = None) -> StatusError:
-    """A StatusError of any reason. Empty reason and details are omitted, as upstream does."""
+    """Return a StatusError of any reason. Empty reason and details are omitted, as upstream does."""
     status: JsonObject = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -75,7 +75,7 @@ def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | N
 
 
 def success(details: Mapping[str, Any] | None = None, code: int = 200) -> JsonObject:
-    """The Status that answers a deletion: {"status": "Success", ...}."""
+    """Return the Status that answers a deletion: {"status": "Success", ...}."""
     status: JsonObject = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     if details:
         status["details"] = dict(details)

@@ -42,7 +42,7 @@ def parse(text: str) -> datetime:
 
 
 def seconds(text: str) -> float:
-    """The Unix time of an RFC 3339 text."""
+    """Return the Unix time of an RFC 3339 text."""
     return parse(text).timestamp()
 
 

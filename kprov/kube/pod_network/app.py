@@ -57,7 +57,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 
 def describe_problems(problems: dict[str, str]) -> str | None:
-    """The problems in one line, None without problems."""
+    """Return the problems in one line, None without problems."""
     return "; ".join(f"{subject}: {text}" for subject, text in problems.items()) or None
 
 

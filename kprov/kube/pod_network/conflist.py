@@ -15,7 +15,7 @@ NETWORK_NAME = "kprov"
 
 
 def conflist(pod_cidrs: list[str], bridge: str) -> dict[str, Any]:
-    """The network list for one node (CNI specification 1.0, "Network configuration format").
+    """Return the network list for one node (CNI specification 1.0, "Network configuration format").
 
     `pod_cidrs` are the node's spec.podCIDRs, one for each address family. The bridge takes the first address
     of each as the pods' gateway. Masquerading is not asked of the plugin: it would do it for every pod alone,

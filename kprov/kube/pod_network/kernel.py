@@ -44,7 +44,7 @@ async def load_ruleset(text: str) -> None:
 
 
 async def list_table(family: str) -> str:
-    """The table as the kernel has it; empty when it is not there."""
+    """Return the table as the kernel has it; empty when it is not there."""
     try:
         return await run("nft", "list", "table", family, ruleset.TABLE)
     except ProcessError:
@@ -93,7 +93,7 @@ class RouteMonitor:
 
 
 def parse_message_types(data: bytes) -> list[int]:
-    """The types of the netlink messages in a datagram (struct nlmsghdr, linux/netlink.h)."""
+    """Return the types of the netlink messages in a datagram (struct nlmsghdr, linux/netlink.h)."""
     types = []
     offset = 0
     while offset + _NLMSG_HEADER.size <= len(data):
@@ -106,7 +106,7 @@ def parse_message_types(data: bytes) -> list[int]:
 
 
 def _name_failed_routes(text: str, lines: list[str]) -> str:
-    """What `ip -batch` said, with the lines it means by their numbers: "Command failed -:2"."""
+    """Return what `ip -batch` said, with the lines it means by their numbers: "Command failed -:2"."""
     failed = [int(number) for number in re.findall(r"Command failed -:(\d+)", text)]
     named = [lines[number - 1] for number in failed if 0 < number <= len(lines)]
     said = re.sub(r"\s*Command failed -:\d+", "", text).replace("\n", "; ")

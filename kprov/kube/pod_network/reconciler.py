@@ -15,7 +15,7 @@ _FAMILIES = {"ip": "-4", "ip6": "-6"}
 
 
 class Reconciler:
-    """``problems``: the problems of the last pass by subject, for the health endpoint."""
+    """`problems`: the problems of the last pass by subject, for the health endpoint."""
 
     def __init__(self, options: Options) -> None:
         self._options = options

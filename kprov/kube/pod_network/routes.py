@@ -31,7 +31,7 @@ class RoutePlan(NamedTuple):
 
 
 def compute_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> RoutePlan:
-    """A route to each peer's pod CIDR over its InternalIP of the same address family.
+    """Return a route to each peer's pod CIDR over its InternalIP of the same address family.
 
     If two nodes have one CIDR (a broken allocation), the first by name gets it and a message says so.
     """
@@ -90,7 +90,7 @@ def parse_routes(rows: Iterable[dict[str, object]]) -> frozenset[Route]:
 
 
 def normalize_destination(destination: str) -> str:
-    """A destination as a CIDR: `ip` prints a single host without its prefix length."""
+    """Return a destination as a CIDR: `ip` prints a single host without its prefix length."""
     if destination == "default" or "/" in destination:
         return destination
     return f"{destination}/{_WHOLE[ipaddress.ip_address(destination).version]}"

@@ -6,7 +6,7 @@ TABLE = "kprov-pod-network"
 
 
 def list_families(cluster_cidrs: list[str]) -> list[str]:
-    """The nftables families the CIDRs belong to: "ip", "ip6"."""
+    """Return the nftables families the CIDRs belong to: "ip", "ip6"."""
     return [name for version, name in ((4, "ip"), (6, "ip6")) if _filter_by_version(cluster_cidrs, version)]
 
 

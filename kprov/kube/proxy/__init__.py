@@ -1,4 +1,4 @@
 """kube-proxy: services as nftables maps. Imports client and below.
 
-``state.py`` computes the table, ``nftables/`` renders it, ``proxier.py`` writes what differs.
+`state.py` computes the table, `nftables/` renders it, `proxier.py` writes what differs.
 """

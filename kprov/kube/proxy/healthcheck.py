@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class HealthCheckPorts:
-    """An HTTP server for each health check node port. ``set`` sets what they respond."""
+    """An HTTP server for each health check node port. `set` sets what they respond."""
 
     def __init__(self) -> None:
         self._servers: dict[int, asyncio.Server] = {}
@@ -51,7 +51,7 @@ class HealthCheckPorts:
 
 
 def render_response(namespace: str, name: str, local_endpoints: int, *, proxy_healthy: bool) -> bytes:
-    """The whole HTTP response as upstream's: 200 with local endpoints, 503 without."""
+    """Return the whole HTTP response as upstream's: 200 with local endpoints, 503 without."""
     document = {
         "service": {"namespace": namespace, "name": name},
         "localEndpoints": local_endpoints,

@@ -28,7 +28,7 @@ async def table_exists(family: str) -> bool:
 
 
 async def read_table(family: str, containers: Iterable[str]) -> KernelTable | None:
-    """The table with the elements of those containers that exist. None without a table.
+    """Return the table with the elements of those containers that exist. None without a table.
 
     Affinity sets are left out: they may have an entry for each client. Raises ProcessError.
     """

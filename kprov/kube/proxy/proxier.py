@@ -61,7 +61,7 @@ class Proxier:
         self.problem = "the rules have not been written yet"
 
     def mark_changed(self, key: str) -> None:
-        """``key``: namespace/name of a service that changed or whose endpoints changed."""
+        """`key`: namespace/name of a service that changed or whose endpoints changed."""
         self._dirty.add(key)
         if not self._wake.is_set():
             _QUEUED.labels(ip_family=self._label).set_to_current_time()
@@ -137,7 +137,7 @@ class Proxier:
             log.warning("deleting conntrack entries of UDP: %s", error)
 
     async def _make_full_transaction(self, desired: Tables) -> Transaction:
-        """The transaction from the kernel's table, so that affinity sets keep their clients."""
+        """Return the transaction from the kernel's table, so that affinity sets keep their clients."""
         settings = self._state.settings
         layout, text = base_table.make_layout(settings), base_table.render_base_table(settings)
         present = await kernel.read_table(self._family, layout.containers)

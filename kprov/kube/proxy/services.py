@@ -12,7 +12,7 @@ _DEFAULT_AFFINITY_SECONDS = 10800
 
 
 def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
-    """The addresses of IPv4 (4) or IPv6 (6). Invalid addresses are left out."""
+    """Return the addresses of IPv4 (4) or IPv6 (6). Invalid addresses are left out."""
     found = []
     for address in addresses:
         try:
@@ -24,7 +24,10 @@ def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
 
 
 def list_service_ports(service: Service, family: int) -> list[ServicePort]:
-    """The ports to proxy. None for headless services, ExternalName and services of the other family."""
+    """Return the ports to proxy.
+
+    None for headless services, ExternalName and services of the other family.
+    """
     spec = service.spec
     if spec.type == "ExternalName" or spec.cluster_ip in {"", "None"}:
         return []

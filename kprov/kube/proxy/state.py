@@ -55,7 +55,7 @@ class State:
         return stale
 
     def desired(self, node_port_addresses: Iterable[str]) -> Tables:
-        """The whole table. If two services claim an address, the first by name gets it."""
+        """Return the whole table. If two services claim an address, the first by name gets it."""
         tables = Tables()
         for address in node_port_addresses:
             tables.add(base_table.NODEPORT_IPS, address)

@@ -16,7 +16,7 @@ from kprov.kube.scheduler.options import Options
 
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
-    """Run until ``stop`` is set. Raise LeadershipLost when another scheduler may lead already."""
+    """Run until `stop` is set. Raise LeadershipLost when another scheduler may lead already."""
     async with RestClient.from_kubeconfig(
         options.kubeconfig,
         server=options.master,
@@ -62,7 +62,7 @@ def _make_elector(options: Options, client: RestClient) -> LeaderElector:
 
 
 class _LeaderWork:
-    """Runs the scheduler with ``client``, which may be replaced until the work starts."""
+    """Runs the scheduler with `client`, which may be replaced until the work starts."""
 
     def __init__(self, options: Options, client: RestClient) -> None:
         self._options = options

@@ -159,7 +159,7 @@ def _get_attempt(result: str, profile: str) -> tuple[Counter, Histogram]:
 
 
 def record_attempt(result: str, profile: str, seconds: float) -> None:
-    """Record an attempt. ``result``: scheduled, unschedulable or error."""
+    """Record an attempt. `result`: scheduled, unschedulable or error."""
     attempts, duration = _get_attempt(result, profile)
     attempts.inc()
     duration.observe(seconds)
@@ -177,7 +177,7 @@ def _get_sli(attempts: str) -> Histogram:
 def record_scheduled_pod(attempts: int, seconds: float, *, flushed: bool) -> None:
     """Record a scheduled pod.
 
-    ``seconds``: since the pod came into the queue. ``flushed``: whether its last attempt came without an
+    `seconds`: since the pod came into the queue. `flushed`: whether its last attempt came without an
     event.
     """
     _TRIES.observe(attempts)
@@ -250,7 +250,7 @@ def publish_sizes(
     count_in_flight: Callable[[], Mapping[str, int]],
     count_bindings: Callable[[], int],
 ) -> None:
-    """Publish gauges that are computed when they are read. ``sizes``: of the cache, by type."""
+    """Publish gauges that are computed when they are read. `sizes`: of the cache, by type."""
     _COLLECTOR.count_in_flight = count_in_flight
     _TASKS.labels("binding").set_function(count_bindings)
     for queue in ("active", "backoff", "unschedulable", "gated"):

@@ -11,7 +11,7 @@ from kprov.preflight.model import Problem, Severity, for_each_host
 
 
 def find_offsets(fleet: Fleet) -> Iterator[Problem]:
-    """A clock differs from the median of all hosts, or all differ from the operator's."""
+    """Yield a clock differs from the median of all hosts, or all differ from the operator's."""
     if not fleet.hosts:
         return
     median = statistics.median(host.clock_offset for host in fleet.hosts)
@@ -41,7 +41,7 @@ def find_unsynchronized(host: PreflightHost) -> Iterator[Problem]:
 
 
 def find_early_clocks(fleet: Fleet) -> Iterator[Problem]:
-    """The CA's certificate is not valid yet by the host's clock."""
+    """Yield the CA's certificate is not valid yet by the host's clock."""
     for host in fleet.hosts:
         here = fleet.now + host.clock_offset
         if fleet.authority_start is not None and here < fleet.authority_start:

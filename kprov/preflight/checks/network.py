@@ -26,7 +26,7 @@ def find_missing_address(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_overlapping_routes(host: PreflightHost) -> Iterator[Problem]:
-    """A route leads addresses of pods or services elsewhere."""
+    """Yield a route leads addresses of pods or services elsewhere."""
     if NODE not in host.groups:
         return
     networks = {
@@ -84,7 +84,7 @@ def _find_exceeded_limits(host: str, servers: list[str], search: list[str]) -> I
 
 @for_each_host
 def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
-    """The host cannot resolve the names of its package repositories or proxy."""
+    """Yield the host cannot resolve the names of its package repositories or proxy."""
     found = host.probes.repositories if host.probes is not None else None
     if found is None:
         return
@@ -99,7 +99,7 @@ def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_unreachable_repositories(host: PreflightHost) -> Iterator[Problem]:
-    """A package repository does not answer."""
+    """Yield a package repository does not answer."""
     found = host.probes.repositories if host.probes is not None else None
     if found is None:
         return

@@ -14,7 +14,7 @@ KUBELET = "/var/lib/kubelet"
 
 @for_each_host
 def find_little_memory(host: PreflightHost) -> Iterator[Problem]:
-    """The memory is less than kubeadm wants on a control plane host, or a node needs."""
+    """Yield the memory is less than kubeadm wants on a control plane host, or a node needs."""
     memory = host.facts.system.memory_mb
     if CONTROL_PLANE in host.groups and memory < host.variables.minimal_master_memory_mb:
         least = host.variables.minimal_master_memory_mb
@@ -28,7 +28,7 @@ def find_little_memory(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_few_cpus(host: PreflightHost) -> Iterator[Problem]:
-    """A control plane host has fewer CPUs than kubeadm wants."""
+    """Yield a control plane host has fewer CPUs than kubeadm wants."""
     cpus, least = host.facts.system.cpus, host.variables.preflight_control_plane_cpus
     if CONTROL_PLANE in host.groups and cpus < least:
         text = f"CPUs: {cpus}; a control plane host needs {least} (preflight_control_plane_cpus)"
@@ -37,7 +37,7 @@ def find_few_cpus(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_little_space(host: PreflightHost) -> Iterator[Problem]:
-    """A filesystem has less free space than its folders need."""
+    """Yield a filesystem has less free space than its folders need."""
     by_device: dict[str, list[tuple[str, int, str]]] = {}
     for path, least, variable in list_folders(host):
         space = host.facts.space.get(path)
@@ -70,7 +70,7 @@ def list_folders(host: PreflightHost) -> list[tuple[str, int, str]]:
 
 @for_each_host
 def find_slow_disk(host: PreflightHost) -> Iterator[Problem]:
-    """Synchronous writes take longer than etcd recommends."""
+    """Find synchronous writes that take longer than etcd recommends."""
     found = host.probes.fsync if host.probes is not None else None
     limit = host.variables.preflight_fsync_p99_ms
     if found is not None and found.p99_ms > limit:

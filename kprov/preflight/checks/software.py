@@ -37,7 +37,7 @@ OWN_CNI = "10-kprov.conflist"
 
 @for_each_host
 def find_other_clusters(host: PreflightHost) -> Iterator[Problem]:
-    """The host is a part of another cluster."""
+    """Yield the host is a part of another cluster."""
     software = host.facts.software
     for name, (units, paths) in DISTRIBUTIONS.items():
         signs = [unit for unit in units if unit in software.units]
@@ -74,7 +74,7 @@ def find_container_engines(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_foreign_etcd(host: PreflightHost) -> Iterator[Problem]:
-    """The data folder of etcd has data, and kprov has not installed etcd there."""
+    """Yield the data folder of etcd has data, and kprov has not installed etcd there."""
     software, folder = host.facts.software, host.variables.etcd_data_dir
     if ETCD not in host.groups or "etcd" in software.own:
         return
@@ -88,7 +88,7 @@ def find_foreign_etcd(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_firewalls(host: PreflightHost) -> Iterator[Problem]:
-    """A firewall service is active, whose rules kprov does not write."""
+    """Yield a firewall service is active, whose rules kprov does not write."""
     software = host.facts.software
     active = [
         name for unit, name in FIREWALLS.items() if unit in software.units and software.units[unit].active
@@ -100,7 +100,7 @@ def find_firewalls(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_foreign_cni(host: PreflightHost) -> Iterator[Problem]:
-    """A CNI configuration of other software is in the folder that containerd reads."""
+    """Yield a CNI configuration of other software is in the folder that containerd reads."""
     found = [name for name in host.facts.software.cni_configs if name != OWN_CNI]
     if NODE not in host.groups or not found:
         return

@@ -20,21 +20,21 @@ _ONLY_V2 = ("bpf",)
 
 @for_each_host
 def find_failures(host: PreflightHost) -> Iterator[Problem]:
-    """The host did not answer a request of the checks."""
+    """Yield the host did not answer a request of the checks."""
     for request, reason in host.failures.items():
         yield Problem(host.name, f"cannot read {request}: {reason}")
 
 
 @for_each_host
 def find_unsupported(host: PreflightHost) -> Iterator[Problem]:
-    """The roles do not support the distribution."""
+    """Yield the roles do not support the distribution."""
     if host.unsupported:
         yield Problem(host.name, host.unsupported)
 
 
 @for_each_host
 def find_architecture(host: PreflightHost) -> Iterator[Problem]:
-    """The bundle has no libraries for the processor."""
+    """Yield the bundle has no libraries for the processor."""
     found = host.facts.system.architecture
     if found not in ARCHITECTURES:
         yield Problem(host.name, f"the architecture is {found}; kprov supports {' and '.join(ARCHITECTURES)}")
@@ -42,7 +42,7 @@ def find_architecture(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_old_python(host: PreflightHost) -> Iterator[Problem]:
-    """The components do not run on the host's Python."""
+    """Yield the components do not run on the host's Python."""
     if ".".join(host.python.split(".")[:2]) not in PYTHONS:
         yield Problem(host.name, f"Python is {host.python}; the components need {' or '.join(PYTHONS)}")
 
@@ -63,7 +63,7 @@ def find_no_root(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_kernel_problems(host: PreflightHost) -> Iterator[Problem]:
-    """The kernel is old, or lacks what pods and services need."""
+    """Yield the kernel is old, or lacks what pods and services need."""
     system = host.facts.system
     if _parse_version(system.kernel) < KERNEL:
         wanted = ".".join(map(str, KERNEL))

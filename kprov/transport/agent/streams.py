@@ -70,7 +70,7 @@ class ChannelStream:
         return code if code >= 0 else None
 
     def transport(self) -> Transport:
-        """The connection it runs over."""
+        """Return the connection it runs over."""
         return cast("Transport", self._channel.get_transport())
 
 

@@ -26,7 +26,7 @@ class Transport(_Paramiko):  # type: ignore[misc]
         super().__init__(sock, default_window_size=_WINDOW, packetizer_class=GcmPacketizer)
 
     def open_session(self, *, timeout: float) -> paramiko.Channel:
-        """A channel for a program. Raises SSHException, ChannelException, EOFError."""
+        """Return a channel for a program. Raises SSHException, ChannelException, EOFError."""
         return cast("paramiko.Channel", super().open_session(timeout=timeout))
 
     def send_data(self, channel: paramiko.Channel, data: memoryview) -> int:

@@ -29,12 +29,12 @@ def judge(evidence: str, *, ok: bool, reason: str = "") -> Judgement:
 
 
 def not_applicable(reason: str) -> Check:
-    """The item has no object in this design."""
+    """Return the item has no object in this design."""
     return lambda _: Judgement(NOT_APPLICABLE, "", reason)
 
 
 def manual(reason: str) -> Check:
-    """A person must judge."""
+    """Return a person must judge."""
     return lambda _: Judgement(MANUAL, "", reason)
 
 

@@ -106,7 +106,7 @@ class Pair:
 
 @contextlib.contextmanager
 def manager_pair(folder: Path, *flags: str, launchers: Sequence[Sequence[str]] = ((), ())) -> Iterator[Pair]:
-    """Two servers over one etcd, two managers. flags: of the managers. launchers: see ``Manager``, of each."""
+    """Two servers over one etcd, two managers. flags: of the managers. launchers: see `Manager`, of each."""
     policy = folder / "policy.yaml"
     policy.write_text(json.dumps(_POLICY))
     with contextlib.ExitStack() as stack:

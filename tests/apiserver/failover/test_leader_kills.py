@@ -1,6 +1,6 @@
 """The leader is killed or suspended at a random point of the work of all controllers. The next one finishes it.
 
-``KPROV_TEST_FAILOVER_ROUNDS`` sets the number of rounds, ``KPROV_TEST_SEED`` the random points. The end of a run shows
+`KPROV_TEST_FAILOVER_ROUNDS` sets the number of rounds, `KPROV_TEST_SEED` the random points. The end of a run shows
 how often each controller was interrupted: it wrote for a round before the kill, and went on after it.
 """
 

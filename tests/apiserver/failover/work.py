@@ -1,7 +1,7 @@
 """Work of each kind of controller, in a namespace of its own.
 
-``prepare`` makes what has to be there before, ``begin`` starts the work without waiting, ``is_done`` looks whether
-it is finished, ``check`` judges what is left.
+`prepare` makes what has to be there before, `begin` starts the work without waiting, `is_done` looks whether
+it is finished, `check` judges what is left.
 """
 
 from __future__ import annotations

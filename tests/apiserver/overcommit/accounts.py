@@ -105,7 +105,7 @@ class _Size:
 
 @dataclass
 class Accounts:
-    """Replays events. ``problems`` has a line for each binding that overcommits what its scheduler knew of the node."""
+    """Replays events. `problems` has a line for each binding that overcommits what its scheduler knew of the node."""
 
     #: In the order of their times.
     decisions: Sequence[Decision]

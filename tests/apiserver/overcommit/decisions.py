@@ -75,7 +75,7 @@ def _parse_time(text: str) -> float:
 
 
 def assume_decisions(pods: Events, nodes: Events, late_seconds: float) -> list[Decision]:
-    """For a scheduler without that log: it knows what is older than ``late_seconds``, and what its name bound."""
+    """For a scheduler without that log: it knows what is older than `late_seconds`, and what its name bound."""
     decisions: list[Decision] = []
     bound: set[str] = set()
     for _, pod in pods:

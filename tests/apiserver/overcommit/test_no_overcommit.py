@@ -2,7 +2,7 @@
 
 A binding is judged by what the watches of its scheduler had delivered at its decision (decisions.py).
 
-``KPROV_TEST_OVERCOMMIT_PODS`` sets the number of pods, ``KPROV_TEST_SEED`` the random choices.
+`KPROV_TEST_OVERCOMMIT_PODS` sets the number of pods, `KPROV_TEST_SEED` the random choices.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ SECURE: Final = "example.com/secure"
 
 @dataclass
 class ExtenderServer:
-    """``calls``: the verb, the name of the pod, and the request. ``server``: where it binds pods.
+    """`calls`: the verb, the name of the pod, and the request. `server`: where it binds pods.
 
-    ``clients``: the common names of the certificates that clients showed.
+    `clients`: the common names of the certificates that clients showed.
     """
 
     port: int = 0

@@ -1,4 +1,4 @@
-"""Cron jobs for tests. A schedule in the past and ``lastScheduleTime`` make a job due without waiting for it."""
+"""Cron jobs for tests. A schedule in the past and `lastScheduleTime` make a job due without waiting for it."""
 
 from __future__ import annotations
 

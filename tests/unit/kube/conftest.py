@@ -15,7 +15,7 @@ from tests.unit.kube.http_server import served
 
 
 class Server:
-    """Objects by path; a watch is whatever the test puts into ``watches`` (None ends it)."""
+    """Objects by path; a watch is whatever the test puts into `watches` (None ends it)."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}

@@ -61,5 +61,5 @@ class Node(Object):
     status: NodeStatus = msgspec.field(default_factory=NodeStatus)
 
     def address(self, kind: str = "InternalIP") -> str:
-        """The first address of that type, or ""."""
+        """Return the first address of that type, or ""."""
         return next((entry.address for entry in self.status.addresses if entry.type == kind), "")

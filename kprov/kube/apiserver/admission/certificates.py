@@ -108,7 +108,7 @@ def parse_request(
 
 
 def find_common_name(attributes: Attributes, text: str) -> str:
-    """The last CN of spec.request, "" without one."""
+    """Return the last CN of spec.request, "" without one."""
     request = parse_request(attributes, text, failed="unable to parse csr")
     names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[-1].value) if names else ""

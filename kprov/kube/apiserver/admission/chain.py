@@ -137,7 +137,7 @@ class Chain:
         clock.record_phase()
 
     async def validate(self, attributes: Attributes) -> None:
-        """Validating phase."""
+        """Run the validating phase."""
         clock = self.timing.begin("validate", attributes.operation)
         for plugin in self._select_plugins(attributes.resource, attributes.operation).validating:
             try:
@@ -171,7 +171,7 @@ class Chain:
 
 
 def build(options: Namespace, stores: ObjectStores, authorizer: Authorizer) -> Chain:
-    """The chain of --enable- and --disable-admission-plugins. Raise SystemExit for unknown names."""
+    """Return the chain of --enable- and --disable-admission-plugins. Raise SystemExit for unknown names."""
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
     if wrong := _find_name_problem(enabled, disabled):
         raise SystemExit(f"Error: {wrong}")

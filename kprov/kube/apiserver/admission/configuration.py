@@ -29,11 +29,11 @@ class WantsConfiguration(AdmissionPlugin):
         raise NotImplementedError
 
     def configure_default(self) -> None:
-        """Called if the file has no configuration of the plugin. Raise ConfigurationError if it needs one."""
+        """Configure the plugin without a file. Raise ConfigurationError if it needs one."""
 
 
 def read_configurations(path: str, known: Collection[str]) -> dict[str, JsonMapping]:
-    """The configurations in the file by plugin name. Raise ConfigurationError, OSError."""
+    """Return the configurations in the file by plugin name. Raise ConfigurationError, OSError."""
     if not path:
         return {}
     file = Path(path)

@@ -31,7 +31,7 @@ _OBJECT_FIELDS: Final = ("kind", "namespace", "name", "uid", "apiVersion")
 
 
 def _make_source_and_object_key(attributes: Attributes) -> str:
-    """The key of an event, of either group: events.k8s.io has other names for the same fields."""
+    """Return the key of an event, of either group: events.k8s.io has other names for the same fields."""
     event = attributes.obj or {}
     source = event.get("source") or event.get("deprecatedSource") or {}
     involved = event.get("involvedObject") or event.get("regarding") or {}

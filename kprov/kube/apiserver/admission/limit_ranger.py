@@ -114,6 +114,6 @@ def _parse_amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amount
 
 
 def _sum_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
-    """The requests and limits of the whole pod, without the overhead of its runtime class."""
+    """Return the requests and limits of the whole pod, without the overhead of its runtime class."""
     pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
     return compute_pod_resources(pod, "requests"), compute_pod_resources(pod, "limits")

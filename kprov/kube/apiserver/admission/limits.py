@@ -9,7 +9,7 @@ Amounts = dict[str, Quantity]
 
 
 def check_limits(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
-    """The violations of min, max and maxLimitRequestRatio."""
+    """Return the violations of min, max and maxLimitRequestRatio."""
     checks = (("min", _check_minimum), ("max", _check_maximum), ("maxLimitRequestRatio", _check_ratio))
     found = []
     for field, check in checks:

@@ -15,7 +15,7 @@ _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 
 def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
-    """The message for the first such secret, or ""."""
+    """Return the message for the first such secret, or ""."""
     allowed = {each.get("name") for each in account.get("secrets") or ()}
     name = account["metadata"]["name"]
     end = f"is not allowed because service account {name} does not reference that"

@@ -86,7 +86,7 @@ class NodeComponents:
         return bool(spec.get("nodeAffinity") == {"required": {"nodeSelectorTerms": terms}})
 
     async def _check_reference(self, attributes: Attributes, volume: JsonObject, node: str) -> None:
-        """A new volume is for a claim whose pod was scheduled to the node: it draws no pods there."""
+        """Check that a new volume is for a claim whose pod was scheduled to the node. It draws no pods."""
         reference = volume["spec"].get("claimRef") or {}
         key = reference.get("namespace", ""), reference.get("name", "")
         claim = self._claims.lister.get_shared(*key)

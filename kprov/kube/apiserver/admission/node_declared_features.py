@@ -28,7 +28,7 @@ class NodeDeclaredFeatureValidator(PodOnNodePlugin):
 
 
 def find_required_features(spec: JsonObject, before: JsonObject) -> list[str]:
-    """The features that a kubelet needs to change `before` into `spec`; both have the same containers."""
+    """Return the features that a kubelet needs to change `before` into `spec`, with the same containers."""
     found = []
     if spec.get("resources") != before.get("resources"):
         found.append("InPlacePodLevelResourcesVerticalScaling")

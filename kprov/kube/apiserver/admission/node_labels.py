@@ -17,7 +17,7 @@ KUBELET_LABELS: Final = frozenset({
 
 
 def find_forbidden_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
-    """The changed keys that a kubelet must not change, sorted."""
+    """Return the changed keys that a kubelet must not change, sorted."""
     changed = {key for key in labels.keys() | before.keys() if labels.get(key) != before.get(key)}
     return sorted(key for key in changed if _is_forbidden(key))
 

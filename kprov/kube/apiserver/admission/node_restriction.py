@@ -302,7 +302,7 @@ async def _check_resource_slice(attributes: Attributes, node: str) -> None:
 
 
 async def _check_signing_request(attributes: Attributes, node: str) -> None:
-    """A kubelet may request certificates for its own name only."""
+    """Let a kubelet request certificates for its own name only."""
     if attributes.operation != "CREATE" or attributes.obj is None:
         return
     spec = attributes.obj.get("spec") or {}

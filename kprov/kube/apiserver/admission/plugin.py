@@ -30,7 +30,7 @@ class AdmissionPlugin:
         """Mutating phase: may change attributes.obj."""
 
     async def validate(self, attributes: Attributes) -> None:
-        """Validating phase: may only reject."""
+        """Run the validating phase, which may only reject."""
 
 
 class WantsAuthorizer(AdmissionPlugin):
@@ -48,7 +48,7 @@ class WantsOptions(AdmissionPlugin):
 
 
 def forbidden_error(attributes: Attributes, text: str) -> status.StatusError:
-    """The 403 of a plugin, in upstream's form."""
+    """Return the 403 of a plugin, in upstream's form."""
     metadata = (attributes.obj or {}).get("metadata") or {}
     name = (
         attributes.generate_name

@@ -220,7 +220,7 @@ class PodSecurity(WantsConfiguration):
         return warnings + sorted(f"{_format_names(names)}: {reasons}" for reasons, names in found.items())
 
     def _select_pods(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
-        """The pods that are not exempt, with one pod of each controller first."""
+        """Return the pods that are not exempt, with one pod of each controller first."""
         first: list[JsonObject] = []
         later: list[JsonObject] = []
         seen = set()
@@ -271,7 +271,7 @@ def _check_username(value: str) -> list[str]:
 
 
 def _parse_exempt(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
-    """The exemptions of a field. Raise ConfigurationError for invalid or duplicate ones."""
+    """Return the exemptions of a field. Raise ConfigurationError for invalid or duplicate ones."""
     found: set[str] = set()
     for index, value in enumerate(given.get(field) or ()):
         why = wrong(value) or (["Duplicate value"] if value in found else [])

@@ -42,7 +42,7 @@ def charge(
     evaluator: Evaluator,
     limited: Sequence[JsonMapping],
 ) -> dict[str, Amounts]:
-    """The new usage of each changed quota by name. Raise StatusError 403."""
+    """Return the new usage of each changed quota by name. Raise StatusError 403."""
     obj = attributes.obj
     assert obj is not None
     matching = [tracked for tracked in quotas if evaluator.matches(tracked.quota, obj)]
@@ -69,7 +69,7 @@ def charge(
 def _list_bounded_names(
     tracked: TrackedQuota, attributes: Attributes, evaluator: Evaluator, obj: JsonObject
 ) -> list[str]:
-    """The resource names of this kind that the quota limits."""
+    """Return the resource names of this kind that the quota limits."""
     bounded = evaluator.resources(tracked.hard)
     lacking = evaluator.constraint(bounded, obj)
     if lacking:
@@ -83,7 +83,7 @@ def _list_bounded_names(
 def _compute_delta(
     tracked: TrackedQuota | None, attributes: Attributes, evaluator: Evaluator, usage: Amounts
 ) -> Amounts:
-    """The additional usage of an update; all of it if the quota did not count the object before."""
+    """Return the additional usage of an update; all of it if the quota did not count the object before."""
     old = attributes.old
     if attributes.operation != "UPDATE" or old is None:
         return usage

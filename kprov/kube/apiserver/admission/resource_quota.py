@@ -162,7 +162,7 @@ class ResourceQuota(WantsConfiguration):
     def _charge_batch(
         self, quotas: Sequence[TrackedQuota], batch: Sequence[_Waiter]
     ) -> tuple[dict[_Waiter, StatusError], list[TrackedQuota]]:
-        """The rejected requests, and the quotas to write."""
+        """Return the rejected requests, and the quotas to write."""
         denied: dict[_Waiter, StatusError] = {}
         changed: set[str] = set()
         by_name = {each.name: each for each in quotas}

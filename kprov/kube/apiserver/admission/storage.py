@@ -23,7 +23,7 @@ _FINALIZERS: Final = {
 
 
 def find_default_class(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
-    """The newest default class; of equally old ones the first by name."""
+    """Return the newest default class; of equally old ones the first by name."""
     defaults = [
         each
         for each in classes

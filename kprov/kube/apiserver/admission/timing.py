@@ -48,7 +48,7 @@ class AdmissionMetrics:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Called by prometheus-client at each scrape."""
+        """Yield the metrics. prometheus-client calls it at each scrape."""
         labels = ("type", "operation", "rejected")
         step = HistogramMetricFamily(
             _STEP,

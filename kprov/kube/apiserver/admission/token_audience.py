@@ -36,7 +36,7 @@ class TokenAudiences:
         return False
 
     def _list_drivers(self, pod: JsonObject) -> Iterator[str]:
-        """The names of the CSI drivers of a pod's volumes."""
+        """Yield the names of the CSI drivers of a pod's volumes."""
         namespace = pod["metadata"]["namespace"]
         for volume in pod["spec"].get("volumes") or ():
             if volume.get("csi"):

@@ -296,7 +296,7 @@ class Auditor:
 
 
 def list_addresses(request: Request) -> list[str]:
-    """The source addresses: those in headers of proxies, then the peer."""
+    """Return the source addresses: those in headers of proxies, then the peer."""
     found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):
         if more and (not found or found[-1] != more):

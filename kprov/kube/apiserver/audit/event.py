@@ -216,7 +216,7 @@ def build_document(
     user_agent: str,
     info: RequestInfo,
 ) -> JsonObject:
-    """The fields of an event that are known before the request is handled."""
+    """Return the fields of an event that are known before the request is handled."""
     document: JsonObject = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",

@@ -129,7 +129,7 @@ class Policy:
         self._none = RecordingRule(Level.NONE, omitted, plain)
 
     def find_rule(self, user: UserInfo | None, info: RequestInfo) -> RecordingRule:
-        """What to record of a request. user: None for wrong credentials."""
+        """Return what to record of a request. user: None for wrong credentials."""
         for rule in self._rules:
             if rule.match(user, info):
                 return rule.recording

@@ -30,7 +30,7 @@ class BootstrapTokenAuthenticator:
         self._secrets = secrets
 
     def authenticate(self, token: str) -> UserInfo | None:
-        """The user system:bootstrap:ID; None for tokens of another form and invalid ones."""
+        """Return the user system:bootstrap:ID; None for tokens of another form and invalid ones."""
         match = _TOKEN.fullmatch(token)
         if match is None:
             return None

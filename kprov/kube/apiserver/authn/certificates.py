@@ -30,7 +30,7 @@ Shown = tuple[bytes, ...]
 
 
 def follow_file(path: str) -> CertificateAuthenticator:
-    """An authenticator for the authorities of a PEM file, which is reloaded; none for an empty path."""
+    """Return an authenticator for the authorities of a PEM file, which is reloaded; none for no path."""
     file = AuthorityFile(path)
     return CertificateAuthenticator(file.certificates, file)
 
@@ -51,7 +51,7 @@ class CertificateAuthenticator:
             self._known.clear()
 
     def authenticate(self, shown: Shown) -> UserInfo | None:
-        """The user; None without a chain for client authentication, or without a common name.
+        """Return the user; None without a chain for client authentication, or without a common name.
 
         Raise StatusError 401 outside of the certificate's validity.
         """
@@ -89,7 +89,7 @@ def _is_in_force(spans: list[Span]) -> bool:
 
 
 def build_user(certificate: x509.Certificate, der: bytes) -> UserInfo:
-    """The user of the subject's CN, O and uid; the credential id is the certificate's fingerprint.
+    """Return the user of the subject's CN, O and uid; the credential id is the certificate's fingerprint.
 
     Raise StatusError 401 for an empty uid and for several.
     """
@@ -109,7 +109,7 @@ def build_user(certificate: x509.Certificate, der: bytes) -> UserInfo:
 
 
 def find_common_name(certificate: x509.Certificate) -> str:
-    """The subject's last CN, "" without one."""
+    """Return the subject's last CN, "" without one."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[-1].value) if names else ""
 

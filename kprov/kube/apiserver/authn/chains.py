@@ -36,7 +36,7 @@ _UNDERSTOOD: Final = {
 
 
 def find_validity(shown: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> list[Span]:
-    """The validity of each chain from the first certificate to one of the authorities; [] without a chain.
+    """Return the validity of each chain from the first certificate to an authority; [] without a chain.
 
     The other certificates are possible intermediates, in any order. Each certificate of a chain must allow
     client authentication.

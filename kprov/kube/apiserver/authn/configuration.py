@@ -53,7 +53,7 @@ _NO_CEL: Final = "CEL expressions are not supported by this server; use claim"
 
 
 def load(options: Namespace) -> JsonObject:
-    """The document of the file, or of the flags --oidc-* without one. Raise ConfigError."""
+    """Return the document of the file, or of the flags --oidc-* without one. Raise ConfigError."""
     path = options.authentication_config
     if options.oidc_given and path:
         raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
@@ -74,7 +74,7 @@ def load(options: Namespace) -> JsonObject:
 
 
 def build_anonymous_rule(options: Namespace, document: JsonObject) -> Callable[[RequestInfo], bool]:
-    """The rule whether a request without credentials is one of system:anonymous."""
+    """Return the rule whether a request without credentials is one of system:anonymous."""
     if "AlwaysAllow" in options.authorization_mode:
         # As upstream: with AlwaysAllow, anonymous users could do everything.
         return lambda _: False

@@ -32,7 +32,7 @@ class FrontProxyAuthenticator:
         return not self._proxies.is_rejected(shown)
 
     def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
-        """The user in the headers; None without a user or for a certificate that is not a proxy's."""
+        """Return the user in the headers; None without a user or for a certificate that is not a proxy's."""
         name = next((headers[header] for header in self._user_headers if headers.get(header)), "")
         if not name:
             return None

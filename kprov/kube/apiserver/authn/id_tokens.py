@@ -60,7 +60,7 @@ def parse(token: str) -> Jwt:
 
 
 def find_issuer(token: str) -> str:
-    """The unverified issuer of a JWT; "" for another token."""
+    """Return the unverified issuer of a JWT; "" for another token."""
     parts = token.split(".")
     try:
         claims = orjson.loads(_decode(parts[1])) if len(parts) == _PARTS else {}
@@ -167,7 +167,7 @@ def _decoding_error(text: str) -> RefusedTokenError:
 
 
 def name_json_type(value: Any) -> str:
-    """The name of a JSON type as Go writes it."""
+    """Return the name of a JSON type as Go writes it."""
     if isinstance(value, bool):
         return "bool"
     kinds: dict[type, str] = {int: "number", float: "number", str: "string", list: "array", dict: "object"}
@@ -175,7 +175,7 @@ def name_json_type(value: Any) -> str:
 
 
 def read_text(claims: JsonObject, name: str) -> str:
-    """A required string claim. Raise ValueError with the reason."""
+    """Return a required string claim. Raise ValueError with the reason."""
     if name not in claims:
         raise ValueError("claim not present")
     value = claims[name]
@@ -185,7 +185,10 @@ def read_text(claims: JsonObject, name: str) -> str:
 
 
 def read_texts(claims: JsonObject, name: str) -> list[str]:
-    """A claim that is a string or a list of strings; [] if missing. Raise ValueError with the reason."""
+    """Return a claim that is a string or a list of strings; [] if missing.
+
+    Raise ValueError with the reason.
+    """
     value = claims.get(name)
     if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):
         return [each or "" for each in value]

@@ -48,7 +48,7 @@ class Impersonator:
     async def impersonate(
         self, user: UserInfo, headers: Mapping[str, str], info: RequestInfo
     ) -> tuple[UserInfo, str]:
-        """The user of the headers and the verb that allowed it ("" for `impersonate`).
+        """Return the user of the headers and the verb that allowed it ("" for `impersonate`).
 
         The same user if the headers have no name. Raise StatusError 400 or 403.
         """
@@ -147,7 +147,7 @@ class Impersonator:
 
 
 def _read_headers(headers: Mapping[str, str]) -> UserInfo | None:
-    """The user of the headers. Raise StatusError 400 for a uid, groups or extra without a name."""
+    """Return the user of the headers. Raise StatusError 400 for a uid, groups or extra without a name."""
     extra: dict[str, tuple[str, ...]] = {}
     for header, value in headers.items():
         lower = header.lower()

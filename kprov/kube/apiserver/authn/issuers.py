@@ -45,7 +45,7 @@ class Issuer:
         self._known: BoundedCache[str, tuple[UserInfo, float, int]] = BoundedCache(_REMEMBERED, MAX_TOKEN)
 
     async def authenticate(self, token: str) -> UserInfo:
-        """The user of a token. Raise StatusError 401."""
+        """Return the user of a token. Raise StatusError 401."""
         known = self._known.get(token)
         if known is not None and time.time() < known[1] and known[2] == self.keys.changes:
             return known[0]
@@ -73,7 +73,10 @@ class Issuer:
         return parsed.claims
 
     def build_user(self, claims: JsonObject) -> UserInfo:
-        """The user by the claim mappings. Raise RefusedTokenError for a missing claim or a wrong type."""
+        """Return the user by the claim mappings.
+
+        Raise RefusedTokenError for a missing claim or a wrong type.
+        """
         name = self._read_name(claims)
         prefix = self._groups.get("prefix") or ""
         try:

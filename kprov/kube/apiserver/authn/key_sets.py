@@ -112,7 +112,7 @@ class KeySet:
         return ""
 
     async def fetch(self, url: str, token: str = "") -> tuple[bytes, float]:
-        """A document and the time at which it expires by its headers. Raise OSError."""
+        """Return a document and the time at which it expires by its headers. Raise OSError."""
         document = await self._get(url, token)
         if document.is_cut:
             raise OSError(f' Get "{url}": the document is longer than {_MAX_BYTES} bytes')

@@ -57,7 +57,7 @@ def _matches(name: x509.GeneralName, constraint: Any) -> bool:
 
 
 def _find_host(uri: str) -> str:
-    """The host name of a URI; "" without one or for an IP address."""
+    """Return the host name of a URI; "" without one or for an IP address."""
     host = ""
     with suppress(ValueError):
         host = urlsplit(uri).hostname or ""

@@ -49,7 +49,7 @@ _INVALIDATED: Final = "service account token has been invalidated"
 
 
 def compute_key_id(key: PublicKey) -> str:
-    """The key ID in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream."""
+    """Return the key ID in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
@@ -93,7 +93,7 @@ def build_claims(
     node: JsonObject | None = None,
     now: float | None = None,
 ) -> JsonObject:
-    """The claims of a token for an account, bound to a Pod, Secret or Node.
+    """Return the claims of a token for an account, bound to a Pod, Secret or Node.
 
     account, bound, node: objects. The token of a pod also names its node. Tokens that live longer than the
     client requested have `warnafter`.
@@ -163,7 +163,7 @@ class ServiceAccountAuthenticator:
     async def authenticate(
         self, token: str, audiences: list[str] | None = None
     ) -> tuple[UserInfo, list[str]] | None:
-        """The account and the common audiences; None for a token of another issuer.
+        """Return the account and the common audiences; None for a token of another issuer.
 
         Raise StatusError 401 for an invalid token of this issuer.
         """
@@ -193,7 +193,7 @@ class ServiceAccountAuthenticator:
     async def _find_user(
         self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
     ) -> UserInfo:
-        """The user of verified claims. Add the objects on which they depend to `needs`."""
+        """Return the user of verified claims. Add the objects on which they depend to `needs`."""
         if claims["iss"] == ISSUER:
             namespace, name, uid = await self._legacy.find_account(claims, token, needs, remarks)
             return build_user(namespace, name, uid, {})
@@ -206,7 +206,7 @@ class ServiceAccountAuthenticator:
         return user
 
     def _find_audiences(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
-        """The common audiences; a token without audiences is for this API server."""
+        """Return the common audiences; a token without audiences is for this API server."""
         wanted = audiences or self.audiences
         given = claims.get("aud") or self.audiences
         shown = [given] if isinstance(given, str) else list(given)
@@ -301,18 +301,18 @@ def _find_remarks_end(claims: JsonObject) -> float:
 
 
 def build_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
-    """The user of a service account."""
+    """Return the user of a service account."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
 
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:
-    """The public keys of PEM files with public keys, certificates or private keys, one or several each."""
+    """Return the public keys of PEM files with public keys, certificates or private keys, one or more."""
     return [_load_public_key(block, path) for path in paths for block in _split_pem(Path(path).read_bytes())]
 
 
 def _split_pem(pem: bytes) -> list[bytes]:
-    """The blocks of a PEM file; the whole file if it has none, for the error of its parser."""
+    """Return the blocks of a PEM file; the whole file if it has none, for the error of its parser."""
     return [block[0] for block in _PEM_BLOCK.finditer(pem)] or [pem]
 
 

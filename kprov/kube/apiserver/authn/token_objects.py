@@ -22,10 +22,10 @@ class EntryCache(Protocol):
     """The entries of a kind in the watch cache."""
 
     def key(self, namespace: str, name: str) -> str:
-        """The key of an object."""
+        """Return the key of an object."""
 
     def get(self, key: str) -> Entry | None:
-        """The entry of a key."""
+        """Return the entry of a key."""
 
 
 class TokenReader(ObjectReader, Protocol):
@@ -80,7 +80,7 @@ async def find_object(
 
 
 def find_deletion_time(obj: JsonObject) -> str:
-    """The deletion timestamp, or ""."""
+    """Return the deletion timestamp, or ""."""
     return obj["metadata"].get("deletionTimestamp") or ""
 
 

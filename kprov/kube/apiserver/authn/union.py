@@ -107,7 +107,7 @@ class Union:
     async def authenticate_token(
         self, token: str, audiences: Sequence[str] | None = None
     ) -> tuple[UserInfo, list[str]]:
-        """The user of a token and its audiences among the given ones (default: this API server's).
+        """Return the user of a token and its audiences among the given ones (default: this API server's).
 
         Static and bootstrap tokens are for this API server only. Raise StatusError 401.
         """
@@ -138,7 +138,7 @@ class Union:
 
 
 def find_bearer_token(headers: Mapping[str, str]) -> str:
-    """The bearer token of the Authorization header, or "". Words behind the token are ignored."""
+    """Return the bearer token of the Authorization header, or "". Words behind the token are ignored."""
     scheme, *rest = headers.get("Authorization", "").strip().split(" ", 2)
     return rest[0] if rest and scheme.lower() == "bearer" else ""
 

@@ -20,7 +20,7 @@ _ENCODED: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def find_token(headers: Mapping[str, str]) -> str:
-    """The token, or "".
+    """Return the token, or "".
 
     Raise StatusError 401 for two tokens, for one that is not unpadded base64url of UTF-8, and for one without
     another subprotocol, which the server could choose.

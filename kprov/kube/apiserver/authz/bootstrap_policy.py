@@ -56,7 +56,7 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
 
 
 def load_rules(role: str) -> list[JsonObject]:
-    """The rules of a cluster role of the policy."""
+    """Return the rules of a cluster role of the policy."""
     return next(
         obj["rules"]
         for kind, _, obj in load_policy()
@@ -65,7 +65,7 @@ def load_rules(role: str) -> list[JsonObject]:
 
 
 def _collect_rules(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
-    """The rules of a role; those of its parts for an aggregated role, in the controller's order."""
+    """Return the rules of a role; those of its parts for an aggregated role, in the controller's order."""
     role = cluster_roles[name]
     if not role.get("aggregates"):
         return list(role.get("rules", ()))

@@ -28,7 +28,7 @@ _UNSUPPORTED: Final = ("ABAC", "Webhook")
 
 
 def read_modes(options: Namespace) -> list[str]:
-    """The authorizer types in order, from the file or --authorization-mode. Raise ConfigError."""
+    """Return the authorizer types in order, from the file or --authorization-mode. Raise ConfigError."""
     path = options.authorization_config
     if not path:
         return list(options.authorization_mode)
@@ -42,7 +42,7 @@ def read_modes(options: Namespace) -> list[str]:
 
 
 def parse_modes(path: str, data: bytes) -> list[str]:
-    """The authorizer types in the file. Raise ConfigError."""
+    """Return the authorizer types in the file. Raise ConfigError."""
     document = configuration.parse(FILE, path, data)
     configuration.raise_errors(FILE, path, validate(document))
     for each in document["authorizers"]:

@@ -42,7 +42,7 @@ def _no_opinion(reason: str = "") -> Answer:
 
 
 def find_node_name(user: UserInfo) -> str:
-    """The node name of a kubelet's user, "" for other users."""
+    """Return the node name of a kubelet's user, "" for other users."""
     if NODES_GROUP in user.groups and user.name.startswith(NODE_PREFIX):
         return user.name.removeprefix(NODE_PREFIX)
     return ""

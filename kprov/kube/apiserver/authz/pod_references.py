@@ -51,7 +51,7 @@ def list_references(pod: JsonObject) -> set[Reference]:
 
 
 def find_api_object(pod: JsonObject) -> str:
-    """The first kind of API object that a pod refers to, or "". Mirror pods must not refer to any."""
+    """Return the first kind of API object that a pod refers to, or "". Mirror pods must not refer to any."""
     spec = pod["spec"]
     referred = {plural for plural, _ in list_references(pod)}
     for kind in ("serviceaccounts", "secrets", "configmaps"):
@@ -96,7 +96,7 @@ def _list_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
 
 
 def _list_claims(pod: JsonObject) -> list[str]:
-    """The names of the pod's ResourceClaims: from the spec, or from the status for claims of a template."""
+    """Return the names of the pod's ResourceClaims: of the spec, or of the status for those of a template."""
     status = pod.get("status") or {}
     made = {
         each["name"]: each.get("resourceClaimName", "") for each in status.get("resourceClaimStatuses") or ()

@@ -72,7 +72,7 @@ class RBACAuthorizer:
         return [rule for _, rule in self._list_applicable(user, namespace)]
 
     def list_role_rules(self, reference: JsonObject, namespace: str) -> list[JsonObject]:
-        """The rules of the role of a roleRef."""
+        """Return the rules of the role of a roleRef."""
         if self._follow() and self._stale:
             self._build_index()
         return self._rules.get(_build_role_key(reference, namespace), [])
@@ -90,7 +90,7 @@ class RBACAuthorizer:
         return Decision.NO_OPINION, ""
 
     def _list_applicable(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, JsonObject]]:
-        """The rules of each role that is bound to the user, once."""
+        """Yield the rules of each role that is bound to the user, once."""
         subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
         seen: set[tuple[str, str]] = set()
         for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):

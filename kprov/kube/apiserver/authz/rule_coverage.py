@@ -37,7 +37,10 @@ class Uncovered(NamedTuple):
 def find_uncovered(
     have: Sequence[JsonObject], wanted: Sequence[JsonObject], max_parts: int, max_characters: int
 ) -> Uncovered:
-    """The parts of the wanted rules that `have` does not cover, up to limits. Raises TooManyRulesError."""
+    """Return the parts of the wanted rules that `have` does not cover, up to limits.
+
+    Raises TooManyRulesError.
+    """
     owned = _OwnedRules(have)
     parts: list[JsonObject] = []
     characters = 0
@@ -77,7 +80,7 @@ class _OwnedRules:
         self._prefix_lengths = sorted({len(prefix) for prefix in self._prefixes})
 
     def compare(self, rule: JsonObject) -> Iterator[_Comparison]:
-        """The comparisons for the resources and for the paths of a rule."""
+        """Yield the comparisons for the resources and for the paths of a rule."""
         names = rule.get("resourceNames") or ()
         if rule.get("apiGroups") and rule.get("resources") and rule.get("verbs"):
             yield _Comparison(
@@ -173,7 +176,7 @@ class _Comparison:
         self.was_cut = False
 
     def list_parts(self) -> Iterator[JsonObject]:
-        """The combinations that are not covered, in their order: the first one and perhaps not all others."""
+        """Return the combinations that are not covered, in their order: the first, perhaps not all others."""
         if self._is_covered(0, self._start):
             return
         for part in self._list_from(0, self._start, ()):

@@ -36,7 +36,7 @@ class Union:
     """Allows system:masters everything. For others the first authorizer with an opinion decides."""
 
     def __init__(self, authorizers: Mapping[str, Authorizer], rbac: RBACAuthorizer | None) -> None:
-        """authorizers: by type, in order."""
+        """Take the authorizers by type, in order."""
         self._made = {**_ALWAYS, **authorizers}
         self._authorizers = list(authorizers.values())
         self.rbac = rbac
@@ -51,7 +51,7 @@ class Union:
         self._authorizers = [self._made[mode] for mode in modes]
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """The decision; without one the reasons of all authorizers."""
+        """Return the decision; without one the reasons of all authorizers."""
         if MASTERS in user.groups:
             return Decision.ALLOW, ""
         reasons = []

@@ -32,7 +32,7 @@ __all__ = ["post_start_hooks"]
 def post_start_hooks(
     options: Namespace, registry: Registry, custom_kinds: CustomKindsPublisher
 ) -> Sequence[PostStartHook]:
-    """The hooks of this server under upstream's names, in upstream's order."""
+    """Return the hooks of this server under upstream's names, in upstream's order."""
     return [
         PostStartHook(
             "priority-and-fairness-config-consumer", partial(priority_and_fairness.run_consumer, registry)

@@ -56,7 +56,7 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
 async def run(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook apiservice-registration-controller: create missing APIServices."""
+    """Create missing APIServices: the post-start hook apiservice-registration-controller."""
     while True:
         for group, version in group_versions():
             if (group, version) in PRIORITIES:
@@ -66,7 +66,7 @@ async def run(registry: Registry, done: Callable[[], None]) -> None:
 
 
 async def run_custom(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook crd-registration: create and delete the APIServices of definitions.
+    """Create and delete the APIServices of definitions: the post-start hook crd-registration.
 
     Source: kube-aggregator's crdregistration controller.
     """

@@ -44,7 +44,7 @@ _SLACK: Final = timedelta(minutes=5)
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-cluster-authentication-info-controller.
+    """Run the post-start hook start-cluster-authentication-info-controller.
 
     It syncs when the config map or an authority changes, and each minute.
     """
@@ -82,7 +82,7 @@ async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[
 
 
 def build_data(options: Namespace, clients: AuthorityFile, proxies: AuthorityFile) -> dict[str, str]:
-    """The data of this API server: PEM bundles, and lists as JSON."""
+    """Return the data of this API server: PEM bundles, and lists as JSON."""
     data = {_CLIENTS: clients.pem.decode(), _PROXIES: proxies.pem.decode()}
     for name in _LISTS:
         data[name] = _encode_list(getattr(options, name.replace("-", "_")))

@@ -30,7 +30,7 @@ _TRACKING_SECONDS: Final = 60.0
 
 
 async def run_service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kubernetes-service-cidr-controller: create a missing ServiceCIDR."""
+    """Create a missing ServiceCIDR: the post-start hook start-kubernetes-service-cidr-controller."""
     store = registry.store(_GROUP, "servicecidrs")
     cidrs = [part.strip() for part in options.service_cluster_ip_range.split(",") if part]
     recorder = Recorder(registry, "kubernetes-service-cidr-controller")
@@ -93,7 +93,7 @@ def _add_ready(obj: JsonObject | None) -> JsonObject:
 
 
 async def run_token_tracking(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-legacy-token-tracking-controller: write the day once."""
+    """Write the day once: the post-start hook start-legacy-token-tracking-controller."""
     store = registry.store("", "configmaps")
     while True:
         current = store.lister.get(_NAMESPACE, _TRACKING)

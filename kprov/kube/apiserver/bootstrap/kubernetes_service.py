@@ -87,7 +87,7 @@ class ServerLeases:
                 return
 
     async def list_addresses(self) -> list[str]:
-        """The sorted IPs of the running servers."""
+        """Return the sorted IPs of the running servers."""
         page = await self._storage.list(LEASES)
         now = self._clock()
         self._seen = {item.key: self._find_last_change(item, now) for item in page.items}
@@ -100,7 +100,7 @@ class ServerLeases:
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook bootstrap-controller. It removes this server's endpoint when it is cancelled."""
+    """Run the post-start hook bootstrap-controller. Remove this server's endpoint when it is cancelled."""
     address = find_advertised_address(options)
     port: int = options.secure_port
     leases = ServerLeases(registry.storage, address)

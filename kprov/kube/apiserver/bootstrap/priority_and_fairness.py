@@ -42,7 +42,7 @@ _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 
 
 async def run_producer(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook priority-and-fairness-config-producer."""
+    """Run the post-start hook priority-and-fairness-config-producer."""
     while True:
         for plural, wanted in load_objects():
             await ensure(registry.store(GROUP, plural), wanted)
@@ -73,7 +73,7 @@ async def ensure(store: Store, wanted: JsonObject) -> None:
 
 
 def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> JsonObject | None:
-    """The corrected object; None if it is correct."""
+    """Return the corrected object; None if it is correct."""
     annotations = current["metadata"].get("annotations") or {}
     said = annotations.get(AUTOUPDATE_ANNOTATION)
     if is_mandatory or said in _TRUE:
@@ -127,7 +127,7 @@ async def _remove_unwanted(store: Store, plural: str) -> None:
 
 
 async def run_consumer(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook priority-and-fairness-config-consumer: write the condition Dangling."""
+    """Write the condition Dangling: the post-start hook priority-and-fairness-config-consumer."""
     store, levels = registry.store(GROUP, SCHEMAS), registry.store(GROUP, LEVELS)
     changed = asyncio.Event()
     store.lister.on_change(lambda *_: changed.set())

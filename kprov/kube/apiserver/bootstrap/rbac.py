@@ -26,7 +26,7 @@ _TRIES: Final = 5
 
 
 async def run(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook rbac/bootstrap-roles."""
+    """Run the post-start hook rbac/bootstrap-roles."""
     for plural, namespace, wanted in bootstrap_policy.load_policy():
         await _reconcile(registry, plural, namespace, wanted)
     done()

@@ -42,14 +42,14 @@ _FAREWELL_SECONDS: Final = 5.0
 
 
 def build_identity(hostname: str) -> str:
-    """The server's identity, stable over restarts: "apiserver-" and a hash of the host name."""
+    """Return the server's identity, stable over restarts: "apiserver-" and a hash of the host name."""
     parts = (hostname.encode(), _COMPONENT.encode())
     hashed = hashlib.sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts)).digest()
     return "apiserver-" + base64.b32encode(hashed[:16]).decode().rstrip("=").lower()
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kube-apiserver-identity-lease-controller. It deletes the lease at the end."""
+    """Run the post-start hook start-kube-apiserver-identity-lease-controller. Delete the lease at the end."""
     hostname = socket.gethostname()
     name = build_identity(hostname)
     holder = f"{name}_{uuid.uuid4()}"
@@ -93,7 +93,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
 
 
 async def run_garbage_collector(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kube-apiserver-identity-lease-garbage-collector: delete expired leases."""
+    """Delete expired leases: the hook start-kube-apiserver-identity-lease-garbage-collector."""
     done()
     store = registry.store("coordination.k8s.io", "leases")
     while True:

@@ -36,7 +36,7 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
 async def run_namespaces(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-system-namespaces-controller: create missing namespaces."""
+    """Create missing namespaces: the post-start hook start-system-namespaces-controller."""
     while True:
         for name in NAMESPACES:
             await ensure_namespace(registry, name)
@@ -45,7 +45,7 @@ async def run_namespaces(registry: Registry, done: Callable[[], None]) -> None:
 
 
 async def create_priority_classes(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook scheduling/bootstrap-system-priority-classes: create them."""
+    """Create them: the post-start hook scheduling/bootstrap-system-priority-classes."""
     for name, (value, description) in _PRIORITY_CLASSES.items():
         wanted = {"metadata": {"name": name}, "value": value, "description": description}
         await ensure(registry, "scheduling.k8s.io", "priorityclasses", "", wanted)

@@ -60,14 +60,14 @@ class ResourceCache:
     # reading
 
     def key(self, namespace: str, name: str) -> str:
-        """An object's key in etcd."""
+        """Return an object's key in etcd."""
         return f"{self.prefix}{namespace}/{name}" if self.resource.namespaced else f"{self.prefix}{name}"
 
     def get(self, key: str) -> Entry | None:
         return self._entries.get(key)
 
     def select(self, selection: Selection) -> Iterator[Entry]:
-        """Matching entries in key order."""
+        """Return the matching entries in key order."""
         entries = self._entries
         for key in self._list_keys(selection.namespace):
             entry = entries[key]
@@ -98,7 +98,7 @@ class ResourceCache:
         return obj
 
     def get_shared(self, entry: Entry) -> Mapping[str, Any]:
-        """The decoded object that all readers share. Do not change it."""
+        """Return the decoded object that all readers share. Do not change it."""
         if entry.shown is None:
             entry.shown = self.decode(entry)
         return entry.shown
@@ -111,7 +111,7 @@ class ResourceCache:
         return self._history.floor
 
     def find_history(self, revision: int) -> list[Event] | None:
-        """The changes after a revision; None if some of them are no longer known."""
+        """Return the changes after a revision; None if some of them are no longer known."""
         return self._history.find(revision)
 
     def add_watcher(self, watcher: Watcher) -> None:
@@ -222,7 +222,7 @@ class ResourceCache:
             del self._keys[bisect_left(self._keys, change.key)]
 
     def _decode_entry(self, stored: Stored) -> tuple[Entry, JsonObject | None]:
-        """The entry, and its object if there are listeners."""
+        """Return the entry, and its object if there are listeners."""
         entry = self.decoder.decode_entry(stored.key, stored.value, stored.revision)
         if not self._listeners:
             return entry, None
@@ -231,7 +231,7 @@ class ResourceCache:
         return entry, obj
 
     def _find_last_object(self, entry: Entry) -> JsonObject | None:
-        """The last object of a deleted entry; None without listeners or if it is unreadable."""
+        """Return the last object of a deleted entry; None without listeners or if it is unreadable."""
         if not self._listeners:
             return None
         try:

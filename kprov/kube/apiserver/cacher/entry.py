@@ -87,7 +87,7 @@ class EntryDecoder:
         entry.selected = self._build_selected(entry, obj)
 
     def find_selected(self, entry: Entry) -> Selected:
-        """The labels and fields of an entry; empty if it cannot be read."""
+        """Return the labels and fields of an entry; empty if it cannot be read."""
         try:
             return self._build_selected(entry, orjson.loads(self.head + entry.tail))
         except ValueError as error:
@@ -133,7 +133,7 @@ class Entry:
         return self.selected
 
     def at_revision(self, revision: int) -> Entry:
-        """The same entry with another resourceVersion."""
+        """Return the same entry with another resourceVersion."""
         tail = set_revision(self.tail, revision)
         return Entry(self.key, self.namespace, self.name, tail, revision, self.decoder, self.selected)
 
@@ -189,11 +189,11 @@ def encode(resource_head: bytes, obj: JsonObject) -> bytes:
 
 
 def build_tail(resource_head: bytes, value: bytes, revision: int) -> bytes:
-    """The tail of an encoded value, with its resourceVersion."""
+    """Return the tail of an encoded value, with its resourceVersion."""
     return b'"metadata":{"resourceVersion":"%d",%b' % (revision, value[len(resource_head) + len(_METADATA) :])
 
 
 def set_revision(tail: bytes, revision: int) -> bytes:
-    """The tail with another resourceVersion."""
+    """Return the tail with another resourceVersion."""
     start = len(b'"metadata":{"resourceVersion":"')
     return b"%b%d%b" % (tail[:start], revision, tail[tail.index(b'"', start) :])

@@ -54,7 +54,7 @@ class History:
         return count > AGELESS_EVENTS and now - self._events[0][0] > FRESH_SECONDS
 
     def find(self, revision: int) -> list[Event] | None:
-        """The events after a revision; None if some of them were forgotten."""
+        """Return the events after a revision; None if some of them were forgotten."""
         if revision < self.floor:
             return None
         found: list[Event] = []

@@ -18,7 +18,7 @@ _UNSERVED: Final = {f"{ROOT}masterleases/": ("", "apiserveripinfo")}
 
 
 def build_finder(folders: Mapping[str, Resource]) -> Callable[[str], tuple[str, str] | None]:
-    """A function from an etcd key to the (group, plural) of its object, None for other keys.
+    """Return a function from an etcd key to the (group, plural) of its object, None for other keys.
 
     folders: the resources by their folder under /registry/.
     """
@@ -39,5 +39,5 @@ def build_finder(folders: Mapping[str, Resource]) -> Callable[[str], tuple[str, 
 
 
 def build_prefix(folder: str) -> str:
-    """What the keys of a folder start with: "/registry/pods/"."""
+    """Return what the keys of a folder start with: "/registry/pods/"."""
     return f"{ROOT}{folder}/"

@@ -30,7 +30,10 @@ class Selection:
         return self.fields is None or self.fields.matches(entry.fields)
 
     def find_event_type(self, event: Event) -> str:
-        """The type of the event for this selection, "" for none. An object that starts to match is ADDED."""
+        """Return the type of the event for this selection, "" for none.
+
+        An object that starts to match is ADDED.
+        """
         before = event.previous is not None and self.matches(event.previous)
         if event.type != "DELETED" and self.matches(event.entry):
             return "MODIFIED" if before else "ADDED"

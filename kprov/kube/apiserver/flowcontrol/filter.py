@@ -52,7 +52,7 @@ class FlowControl(Protocol):
         """
 
     def start(self) -> None:
-        """Called when the watch cache is filled."""
+        """Handle that the watch cache is filled."""
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -80,7 +80,7 @@ def build(
 
 
 def build_too_many_requests(seconds: int = 1) -> Response:
-    """The 429 of upstream's filters. seconds: for Retry-After."""
+    """Return the 429 of upstream's filters. seconds: for Retry-After."""
     headers = {
         "Cache-Control": "no-cache, private",
         "Retry-After": str(seconds),
@@ -208,7 +208,7 @@ class PriorityAndFairness:
         )
 
     def _list_objects(self, plural: str) -> list[JsonObject]:
-        """The stored objects and the mandatory ones that are not stored (yet)."""
+        """Return the stored objects and the mandatory ones that are not stored (yet)."""
         found = self._configuration[plural].list()
         names = {obj["metadata"]["name"] for obj in found}
         wanted = bootstrap_objects.MANDATORY if found else None
@@ -254,7 +254,7 @@ class PriorityAndFairness:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Called by prometheus-client at each scrape."""
+        """Yield the metrics. prometheus-client calls it at each scrape."""
         return flow_metrics.collect(self._levels, self._schemas)
 
 

@@ -200,7 +200,7 @@ class PriorityLevel:
             ticket.future.set_result(None)
 
     def release(self, ticket: Ticket) -> None:
-        """Called by Ticket.leave."""
+        """Handle the end of a request. Ticket.leave calls it."""
         self.running -= 1
         self.in_use -= ticket.seats
         counts = ticket.schema.counts
@@ -213,7 +213,7 @@ class PriorityLevel:
             self.dispatch()
 
     def abandon(self, ticket: Ticket) -> None:
-        """Called by Ticket.leave."""
+        """Handle the end of a request. Ticket.leave calls it."""
         queue, ticket._queue = ticket._queue, None
         assert queue is not None
         if ticket in queue.tickets:
@@ -231,7 +231,7 @@ def _take_percent(number: int, percent: int) -> int:
 
 
 def deal_queues(flow: str, queues: int, hand: int) -> Sequence[int]:
-    """The indexes of `hand` different queues, always the same for a flow."""
+    """Return the indexes of `hand` different queues, always the same for a flow."""
     value = int.from_bytes(hashlib.sha256(flow.encode()).digest()[:16], "big")
     left = list(range(queues))
     dealt = []

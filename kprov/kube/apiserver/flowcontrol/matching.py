@@ -67,7 +67,7 @@ class FlowSchema:
         )
 
     def find_flow(self, user: UserInfo, info: RequestInfo) -> str:
-        """The distinguisher of the request's flow; "" if the schema has one flow."""
+        """Return the distinguisher of the request's flow; "" if the schema has one flow."""
         return user.name if self.by_user else info.namespace if self.by_namespace else ""
 
 

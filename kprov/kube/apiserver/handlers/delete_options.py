@@ -20,7 +20,7 @@ _KIND: Final = "DeleteOptions"
 
 
 def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[DeleteOptions, bool]:
-    """The options, and whether it is a dry run. Raise StatusError 400, 415 or 422."""
+    """Return the options, and whether it is a dry run. Raise StatusError 400, 415 or 422."""
     obj = _read_body(data, content_type) if data else _read_query(query)
     delete_options.validate(obj)
     return delete_options.decode(obj)

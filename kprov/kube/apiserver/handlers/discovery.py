@@ -52,7 +52,7 @@ class Discovery:
         return path in self._documents
 
     def find_plain(self, path: str) -> JsonObject | None:
-        """The unaggregated document of a path, or None. Do not change the shared result."""
+        """Return the unaggregated document of a path, or None. Do not change the shared result."""
         return self._documents.get(path)
 
     def find_aggregated(self, path: str, accept: str) -> tuple[JsonObject, str, str] | None:
@@ -164,7 +164,7 @@ def _build_subresource_entry(resource: Resource, subresource: Subresource) -> Js
 
 
 def _hash_storage_version(resource: Resource) -> str:
-    """The storageVersionHash, by which storage migrators see the stored version."""
+    """Return the storageVersionHash, by which storage migrators see the stored version."""
     group, version = storage_version(resource)
     digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()

@@ -63,7 +63,7 @@ class Documents:
         self._openapi = OpenApi(self._resources, schemas, self._openapi)
 
     async def answer(self, request: Request) -> Response | None:
-        """The response for a path, or None."""
+        """Return the response for a path, or None."""
         self._follow_kinds()
         path = request.path.rstrip("/")
         if request.path in _LISTS:

@@ -96,7 +96,7 @@ async def catch_up(store: Store, revision: int | None) -> None:
 
 
 def render(store: Store, listed: ListResult) -> bytes:
-    """The JSON of the list, one line."""
+    """Return the JSON of the list, one line."""
     head = _render_head(store.resource.list_kind, store.resource.api_version, listed)
     begin = store.cache.head if store.strategy.is_custom else b"{"
     items = (b"," + begin).join([entry.tail for entry in listed.entries])
@@ -104,7 +104,7 @@ def render(store: Store, listed: ListResult) -> bytes:
 
 
 def render_parts(store: Store, listed: ListResult) -> Iterator[bytes]:
-    """The same, part by part. The list has at least one entry."""
+    """Yield the same, part by part. The list has at least one entry."""
     yield _render_head(store.resource.list_kind, store.resource.api_version, listed)
     start = store.cache.head if store.strategy.is_custom else b"{"
     begin = b"[" + start
@@ -116,13 +116,13 @@ def render_parts(store: Store, listed: ListResult) -> Iterator[bytes]:
 
 
 def render_metadata(listed: ListResult, form: Form) -> bytes:
-    """The JSON of the list as PartialObjectMetadataList, one line."""
+    """Return the JSON of the list as PartialObjectMetadataList, one line."""
     head = _render_head(form.kind, f"meta.k8s.io/{form.version}", listed)
     return b"%b%b}\n" % (head, metadata_only.render_items(listed.entries, form))
 
 
 def render_metadata_parts(listed: ListResult, form: Form) -> Iterator[bytes]:
-    """The same, part by part. The list has at least one entry."""
+    """Yield the same, part by part. The list has at least one entry."""
     yield _render_head(form.kind, f"meta.k8s.io/{form.version}", listed)
     head, begin = metadata_only.build_head(form), b"["
     for entry in listed.entries:
@@ -132,7 +132,7 @@ def render_metadata_parts(listed: ListResult, form: Form) -> Iterator[bytes]:
 
 
 def _render_head(kind: str, api_version: str, listed: ListResult) -> bytes:
-    """What stands before the value of `items`."""
+    """Return what stands before the value of `items`."""
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
     if listed.token is not None:
         metadata["continue"] = listed.token.encode()
@@ -143,7 +143,7 @@ def _render_head(kind: str, api_version: str, listed: ListResult) -> bytes:
 
 
 def _build_prefix(store: Store, options: ListOptions) -> str:
-    """The prefix of all keys of the list."""
+    """Return the prefix of all keys of the list."""
     prefix, namespace = store.cache.prefix, options.selection.namespace
     return f"{prefix}{namespace}/" if namespace and store.resource.namespaced else prefix
 
@@ -199,7 +199,7 @@ def _add_matches(
 
 
 def _expired_error(token: Token | None) -> status.StatusError:
-    """The 410 of a compacted revision; a client with a token can go on in the newest state."""
+    """Return the 410 of a compacted revision; a client with a token can go on in the newest state."""
     if token is None:
         return status.expired("The resourceVersion for the provided list is too old.")
     failure = status.expired(_EXPIRED)

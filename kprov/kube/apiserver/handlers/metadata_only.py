@@ -43,22 +43,22 @@ def is_available(kind: StoredKind, form: Form) -> bool:
 
 
 def build_head(form: Form) -> bytes:
-    """What stands before the metadata of each object."""
+    """Return what stands before the metadata of each object."""
     return f'{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/{form.version}","metadata":'.encode()
 
 
 def cut_entry(entry: Entry) -> bytes:
-    """The JSON of an entry's metadata."""
+    """Return the JSON of an entry's metadata."""
     return bytes(_OBJECTS.decode(b"{" + entry.tail).metadata)
 
 
 def cut_line(line: bytes) -> bytes:
-    """The JSON of the metadata of a watch event's object."""
+    """Return the JSON of the metadata of a watch event's object."""
     return bytes(_LINES.decode(line).object.metadata)
 
 
 def render_items(entries: Iterable[Entry], form: Form) -> bytes:
-    """The JSON of the items of a PartialObjectMetadataList."""
+    """Return the JSON of the items of a PartialObjectMetadataList."""
     head = build_head(form)
     items = [b"%b%b}" % (head, cut_entry(entry)) for entry in entries]
     return b"[%b]" % b",".join(items) if items else b"null"

@@ -47,7 +47,7 @@ def check_type(text: str, *, is_custom: bool = False) -> None:
 
 
 def media_type(request: Request) -> str:
-    """The media type of a patch, which check_type has accepted."""
+    """Return the media type of a patch, which check_type has accepted."""
     return _strip_parameters(request.headers.get("Content-Type", ""))
 
 

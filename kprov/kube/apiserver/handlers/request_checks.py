@@ -77,7 +77,7 @@ def answer_unknown_path(path: str, groups: Container[str]) -> Response:
 
 
 def parse_timeout(query: Mapping[str, str], most: float) -> float:
-    """The seconds of the parameter `timeout`, a Go duration. Raise StatusError 400.
+    """Return the seconds of the parameter `timeout`, a Go duration. Raise StatusError 400.
 
     most: the maximum and the default.
     """

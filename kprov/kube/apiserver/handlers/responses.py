@@ -65,7 +65,7 @@ def shorten_warnings(texts: Iterable[str]) -> list[str]:
 
 
 def build_raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
-    """A response with encoded JSON."""
+    """Return a response with encoded JSON."""
     return Response(body=body, headers=build_headers(JSON, warnings))
 
 
@@ -93,7 +93,7 @@ def set_gzip_headers(response: BaseResponse) -> None:
 
 
 def build_document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
-    """A response with a document in the negotiated form."""
+    """Return a response with a document in the negotiated form."""
     if form.media_type == YAML:
         from kprov.kube.machinery.go_text import yaml_writer
 
@@ -177,7 +177,7 @@ def convert_table(table: JsonObject, version: str) -> JsonObject:
 
 
 def build_error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
-    """A response with a Status, and with Retry-After if its details have it."""
+    """Return a response with a Status, and with Retry-After if its details have it."""
     response = build_document(failure.status, form or Form(), code=failure.code, warnings=warnings)
     if failure.retry_after_seconds:
         response.headers["Retry-After"] = str(failure.retry_after_seconds)

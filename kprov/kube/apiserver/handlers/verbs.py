@@ -119,7 +119,7 @@ class Verbs:
         return kind.weight if isinstance(kind, StoredKind) else 1
 
     def count_stored_bytes(self, info: RequestInfo) -> int:
-        """The size of the object that a request names, as the watch cache has it. 0: there is none."""
+        """Return the size of the object that a request names, as the watch cache has it. 0: there is none."""
         kind = self._registry.kinds.current.find(info.api_group, info.api_version, info.resource)
         if not isinstance(kind, StoredKind) or not info.name:
             return 0

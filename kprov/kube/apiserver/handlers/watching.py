@@ -276,7 +276,7 @@ async def serve(
 
 
 def _find_scope(selection: Selection) -> str:
-    """The value of the label scope of metrics."""
+    """Return the value of the label scope of metrics."""
     if selection.fields is not None and selection.fields.exact("metadata.name") is not None:
         return "resource"
     return "namespace" if selection.namespace else "cluster"
@@ -317,7 +317,7 @@ def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher:
 
 
 def _encode_initial_events(encoder: _Encoder, entries: Sequence[Entry], revision: int) -> Iterator[bytes]:
-    """The line of each entry, and the bookmark after them unless the revision is 0.
+    """Yield the line of each entry, and the bookmark after them unless the revision is 0.
 
     Lines are encoded one by one, because all of them at once may need gigabytes and seconds.
     """

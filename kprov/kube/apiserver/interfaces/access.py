@@ -13,7 +13,7 @@ class Authenticator(Protocol):
     """Finds the user who sent a request."""
 
     async def authenticate(self, headers: Mapping[str, str], shown: tuple[bytes, ...]) -> UserInfo | None:
-        """The user; None for a request without credentials.
+        """Return the user; None for a request without credentials.
 
         headers: case-insensitive (multidict). shown: the client's certificate in DER and the others that it
         sent, () for none. The TLS handshake has verified them against the authorities of --client-ca-file and
@@ -33,4 +33,4 @@ class Authorizer(Protocol):
     """Decides whether a user may send a request. It is called for every request and must not block."""
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """The decision and its reason, which the text of the 403 shows."""
+        """Return the decision and its reason, which the text of the 403 shows."""

@@ -41,7 +41,7 @@ class Admission(Protocol):
         """Mutating phase; may change attributes.obj in place."""
 
     async def validate(self, attributes: Attributes) -> None:
-        """Validating phase."""
+        """Run the validating phase."""
 
     def handles(self, resource: Resource, operation: str) -> bool:
         """Whether any plugin handles the operation; otherwise the store builds no Attributes."""

@@ -28,10 +28,10 @@ class CacheReader(Protocol):
         """Whether the cache has been filled once."""
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
-        """A new dict for each call, which the caller may change."""
+        """Return a new dict for each call, which the caller may change."""
 
     def list(self, namespace: str | None = None) -> list[JsonObject]:
-        """The objects of a namespace or of all (None), as new dicts."""
+        """Return the objects of a namespace or of all (None), as new dicts."""
 
     def get_shared(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """As `get`, but the dict is shared and must not be changed."""
@@ -87,7 +87,7 @@ class ObjectStores(Protocol):
         """By (group, plural) of the kinds with a pod template."""
 
     def store(self, group: str, plural: str) -> ObjectWriter:
-        """The store of a resource. Raises KeyError if the resource is not stored."""
+        """Return the store of a resource. Raises KeyError if the resource is not stored."""
 
     def find_kind(self, group: str, version: str, kind: str) -> Resource | None:
         """Return the served resource whose objects have that kind, None if there is none."""

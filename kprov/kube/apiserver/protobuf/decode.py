@@ -83,7 +83,7 @@ def decode(data: bytes) -> JsonObject:
 
 @cache_short(maxsize=1024)
 def _find_definition(api_version: str, kind: str) -> str:
-    """The definition of a kind."""
+    """Return the definition of a kind."""
     group, _, version = api_version.rpartition("/")
     if kind == "DeleteOptions":
         return f"{_META}{kind}"

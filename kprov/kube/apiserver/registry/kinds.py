@@ -158,7 +158,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
 
 
 def find_strategy(resource: Resource) -> ResourceStrategy:
-    """The strategy of a resource. Raise LookupError for a resource without a line in STRATEGIES."""
+    """Return the strategy of a resource. Raise LookupError for a resource without a line in STRATEGIES."""
     strategy = STRATEGIES.get((resource.group, resource.plural))
     if strategy is None:
         raise LookupError(f"{__name__}: STRATEGIES has no line for {resource.group_resource}")

@@ -51,14 +51,14 @@ class Registry:
                 yield StoredKind(resource, types, view, conversion)
 
     def store(self, group: str, plural: str) -> Store:
-        """The store of a resource. Raises KeyError if the resource is not stored."""
+        """Return the store of a resource. Raises KeyError if the resource is not stored."""
         store = self.find(group, plural)
         if store is None:
             raise KeyError((group, plural))
         return store
 
     def find(self, group: str, plural: str) -> Store | None:
-        """The store of a resource, also of a custom one. None if the resource is not stored."""
+        """Return the store of a resource, also of a custom one. None if the resource is not stored."""
         store = self._by_name.get((group, plural))
         if store is None and "." in group:
             kind = self.kinds.current.find_resource(group, plural)

@@ -51,7 +51,10 @@ class NotAnObjectError(ValueError):
 
 
 async def read(request: Request) -> bytes:
-    """The whole body. As upstream it ignores Content-Encoding. Raise StatusError 408 or 413 above a limit."""
+    """Return the whole body. As upstream it ignores Content-Encoding.
+
+    Raise StatusError 408 or 413 above a limit.
+    """
     length = request.content_length
     if length is not None and length > MAX_BYTES:
         raise _too_large_error()
@@ -78,7 +81,7 @@ async def read(request: Request) -> bytes:
 
 
 def make_timeout_error() -> status.StatusError:
-    """The 408 for a body that arrives too slowly."""
+    """Return the 408 for a body that arrives too slowly."""
     text = f"the body of the request did not arrive within {MAX_SECONDS:g} seconds"
     return status.failure(408, "Timeout", text)
 
@@ -123,7 +126,7 @@ def decode(data: bytes, content_type: str) -> Any:
 
 
 def _decode(data: bytes, content_type: str) -> Any:
-    """Raises StatusError 415, and ValueError with upstream's text."""
+    """Raise StatusError 415, and ValueError with upstream's text."""
     if content_type == JSON:
         try:
             return go_json.loads(data)
@@ -137,7 +140,7 @@ def _decode(data: bytes, content_type: str) -> Any:
 
 
 def from_yaml(data: bytes) -> Any:
-    """A YAML (or JSON) document with JSON's types. Raises StatusError 400."""
+    """Return a YAML (or JSON) document with JSON's types. Raises StatusError 400."""
     try:
         return go_yaml.loads(data)
     except go_yaml.YamlError as error:
@@ -193,7 +196,7 @@ def check_fields(
 
 
 def parse_validation_mode(validation: str) -> str:
-    """The fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
+    """Return the fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
     if validation not in _VALIDATION:
         error = field.not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])
         raise status.invalid("meta.k8s.io", "CreateOptions", "", [error])

@@ -10,7 +10,7 @@ from kprov.kube.machinery import status
 
 
 def forbidden_error(info: RequestInfo, user: str, reason: str) -> status.StatusError:
-    """The 403 for a user that no authorizer allows the request, in upstream's words."""
+    """Return the 403 for a user that no authorizer allows the request, in upstream's words."""
     tail = f": {reason}" if reason else ""
     if not info.is_resource_request:
         text = f'User "{user}" cannot {info.verb} path "{info.path}"'

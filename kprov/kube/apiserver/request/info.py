@@ -32,7 +32,7 @@ _SHORT: Final = 512
 
 
 def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
-    """The RequestInfo, and the path behind a subresource ("/a/b" of .../proxy/a/b).
+    """Return the RequestInfo, and the path behind a subresource ("/a/b" of .../proxy/a/b).
 
     path: percent-encoded.
     """
@@ -120,7 +120,7 @@ def is_watch_path(info: RequestInfo) -> bool:
 
 
 def _parse_field_terms(text: str) -> tuple[tuple[str, str], ...]:
-    """The equality terms of the field selector; () for an invalid one, which the verb rejects later."""
+    """Return the equality terms of the field selector; () for an invalid one, which the verb rejects."""
     try:
         selector = FieldSelector.parse(text)
     except SelectorError:

@@ -21,7 +21,7 @@ _PACKAGES: Final = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s
 
 
 def describe_mismatch(found_version: str, found_kind: str, gvk: Gvk) -> str:
-    """The message of the 400. found_version: an apiVersion. gvk: the kind of the path."""
+    """Return the message of the 400. found_version: an apiVersion. gvk: the kind of the path."""
     group, version, kind = gvk
     found_group, short = split_api_version(found_version)
     if (

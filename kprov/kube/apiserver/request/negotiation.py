@@ -49,7 +49,7 @@ def negotiate(
     is_routed: bool = True,
     is_list: bool = False,
 ) -> Form:
-    """The form that a request wants, with `pretty` set. Raise StatusError 406.
+    """Return the form that a request wants, with `pretty` set. Raise StatusError 406.
 
     transforms, is_routed, is_list: see parse_accept.
     """
@@ -66,7 +66,7 @@ def is_pretty(request: Request, query: Mapping[str, str]) -> bool:
 
 
 def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
-    """The form of a Status: as `negotiate`, and indented JSON if the client accepts no form."""
+    """Return the form of a Status: as `negotiate`, and indented JSON if the client accepts no form."""
     try:
         return negotiate(request, query, transforms=False, is_routed=False)
     except status.StatusError:
@@ -77,7 +77,7 @@ def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
 def parse_accept(
     accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False
 ) -> Form:
-    """The form that an Accept header wants. Raise StatusError 406 if the server has none of its forms.
+    """Return the form that an Accept header wants. Raise StatusError 406 if the server has none of its forms.
 
     transforms: whether the resource has tables and partial metadata; reviews have none. is_routed: whether
     upstream's route also requires one of its media types by its exact name; false for /apis and its groups.
@@ -104,7 +104,7 @@ def parse_accept(
 
 
 def _find_transform(values: Mapping[str, str]) -> str | None:
-    """The kind that a clause wants; "" for the object itself, None for an unknown kind."""
+    """Return the kind that a clause wants; "" for the object itself, None for an unknown kind."""
     if not _CONVERSION.intersection(values):
         return ""
     named = values.get("g"), values.get("v"), values.get("as")
@@ -120,13 +120,13 @@ def check_route(accept: str, served: Sequence[str] = _SERVED) -> None:
 
 
 def not_acceptable_error(served: Iterable[str]) -> status.StatusError:
-    """The 406 for a known media type in an unknown form."""
+    """Return the 406 for a known media type in an unknown form."""
     text = f"only the following media types are accepted: {', '.join(served)}"
     return status.failure(406, "NotAcceptable", text)
 
 
 def parse_media_types(accept: str) -> list[str]:
-    """The media types of an Accept header, best first, without parameters."""
+    """Return the media types of an Accept header, best first, without parameters."""
     return [named for named, _ in parse_clauses(accept)]
 
 

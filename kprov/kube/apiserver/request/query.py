@@ -28,7 +28,7 @@ def list_values(query: Mapping[str, str], name: str) -> list[str]:
 
 
 def parse_integer(query: Mapping[str, str], name: str) -> int | None:
-    """A parameter of Go's type int64, None if it is missing. Raise StatusError 400."""
+    """Return a parameter of Go's type int64, None if it is missing. Raise StatusError 400."""
     text = query.get(name)
     if text is None:
         return None

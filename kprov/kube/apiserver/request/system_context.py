@@ -11,7 +11,7 @@ _SYSTEM: Final = UserInfo(name="system:apiserver", groups=("system:masters", "sy
 
 
 def make_system_context(verb: str, resource: Resource, namespace: str = "", name: str = "") -> RequestContext:
-    """A context for writes of the server itself: user system:apiserver in system:masters."""
+    """Return a context for writes of the server itself: user system:apiserver in system:masters."""
     info = RequestInfo(
         path=resource.api_path,
         verb=verb,

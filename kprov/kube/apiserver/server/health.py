@@ -43,11 +43,11 @@ class Health:
         return "process is shutting down" if self.stopping else None
 
     def format_slis(self) -> bytes:
-        """The results so far in Prometheus' text format."""
+        """Return the results so far in Prometheus' text format."""
         return self._metrics.render()
 
     def list_paths(self) -> list[str]:
-        """The paths that `answer` serves."""
+        """Return the paths that `answer` serves."""
         return [
             f"/{base}{name}"
             for base in _BASES
@@ -60,7 +60,7 @@ class Health:
         return self._live | self._hooks
 
     async def answer(self, path: str, query: Mapping[str, str], excluded: Collection[str]) -> Response | None:
-        """The response for a health path; None for other paths."""
+        """Return the response for a health path; None for other paths."""
         base, slash, name = path[1:].partition("/")
         if base not in _BASES:
             return None

@@ -132,7 +132,7 @@ class LoopMonitor:
 
 
 def attribute(held: float, samples: Sequence[Sample]) -> tuple[float, Sample | None]:
-    """The longest step of an iteration that held the loop, and a sample from its middle.
+    """Return the longest step of an iteration that held the loop, and a sample from its middle.
 
     An iteration of the loop runs each task at most once, so that samples of one task are of one step.
     """
@@ -144,7 +144,7 @@ def attribute(held: float, samples: Sequence[Sample]) -> tuple[float, Sample | N
 
 
 def format_stack(frame: FrameType | None, most: int = 8) -> str:
-    """The innermost frames on one line, the innermost first."""
+    """Return the innermost frames on one line, the innermost first."""
     parts: list[str] = []
     while frame is not None and len(parts) < most:
         code = frame.f_code

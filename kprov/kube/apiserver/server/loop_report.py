@@ -105,7 +105,7 @@ class LoopReport:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Called by prometheus-client at each scrape."""
+        """Yield the metrics. prometheus-client calls it at each scrape."""
         lag = HistogramMetricFamily(
             "kprov_apiserver_loop_lag_seconds",
             "How late the event loop runs a timer that is due every 20 ms.",

@@ -298,7 +298,7 @@ class Server:
     async def _impersonate(
         self, user: UserInfo, request: Request, info: RequestInfo, event: AuditEvent | None
     ) -> UserInfo:
-        """The user that the request's headers name. Raises StatusError 400, 403."""
+        """Return the user that the request's headers name. Raises StatusError 400, 403."""
         acting, constraint = await self._impersonator.impersonate(user, request.headers, info)
         if event is not None and acting is not user:
             event.set_impersonated_user(acting, constraint)
@@ -394,14 +394,14 @@ def _annotate_decision(event: AuditEvent, decision: Decision, reason: str) -> No
 
 
 def _forbidden_response(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:
-    """A 403 that browsers do not render as HTML."""
+    """Return a 403 that browsers do not render as HTML."""
     response = responses.build_error(error, negotiation.negotiate_error(request, query))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def _body_size(answer: BaseResponse) -> int:
-    """The number of bytes of the body that were sent so far."""
+    """Return the number of bytes of the body that were sent so far."""
     if isinstance(answer, StreamResponse):
         return answer.sent
     return len(answer.body) if isinstance(answer, Response) else 0

@@ -48,7 +48,7 @@ _Key = tuple[str, str, str, str, str, str, str, str, int]
 
 
 def find_metrics_label(path: str, answer: BaseResponse) -> str | None:
-    """The value of the label resource for a discovery document; None for paths that are not counted."""
+    """Return the value of the label resource for a discovery document; None for paths not counted."""
     if path == "/openapi/v3":
         return "openapi/v3"
     if path.startswith("/openapi/v3/"):
@@ -133,7 +133,7 @@ class RequestMetrics:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Called by prometheus-client at each scrape."""
+        """Yield the metrics. prometheus-client calls it at each scrape."""
         total = CounterMetricFamily(
             "apiserver_request_total",
             "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, "
@@ -297,7 +297,7 @@ def _format_verb(verb: str, subresource: str) -> str:
 
 
 def _find_scope(info: RequestInfo) -> str:
-    """The scope of the route; a name in a field selector does not change it."""
+    """Return the scope of the route; a name in a field selector does not change it."""
     verb = info.verb
     if verb == "create":
         return "resource"

@@ -40,7 +40,7 @@ class ScrapeMetrics:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Called by prometheus-client at each scrape."""
+        """Yield the metrics. prometheus-client calls it at each scrape."""
         if self._build is not None:
             yield make_build_family(self._build)
         if self._bytes is not None:

@@ -27,7 +27,10 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def count_processes() -> int:
-    """The number of processes that share the port. Raise ValueError if the environment has no number >= 1."""
+    """Return the number of processes that share the port.
+
+    Raise ValueError if the environment has no number >= 1.
+    """
     text = os.environ.get(COUNT, "1")
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{COUNT}={text}: expected a number of processes from 1 on")
@@ -62,7 +65,7 @@ async def run_secondaries() -> None:
 
 
 def make_environment() -> dict[str, str]:
-    """The environment of a process that this one starts: only the first one talks to systemd."""
+    """Return the environment of a process that this one starts: only the first one talks to systemd."""
     hidden = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment[_ROLE] = str(os.getpid())

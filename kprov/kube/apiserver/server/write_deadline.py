@@ -20,7 +20,7 @@ _left: Final[set[asyncio.Task[None]]] = set()
 
 
 async def finish_write(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """The result of a write. Raise StatusError 504 if it takes longer than `seconds`.
+    """Return the result of a write. Raise StatusError 504 if it takes longer than `seconds`.
 
     The write continues after the deadline and after cancellation, because the hooks of the registry must see
     its result. Its exceptions are then logged, except StatusError and ClientGoneError.

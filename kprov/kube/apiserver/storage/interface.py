@@ -97,7 +97,7 @@ class Storage(Protocol):
     """All calls without a revision are linearizable. Each may raise UnavailableError."""
 
     async def get(self, key: str) -> Stored | None:
-        """The present value of a key, None if it does not exist."""
+        """Return the present value of a key, None if it does not exist."""
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
         """Keys under a prefix in byte order, starting after `after`. limit: 0 for all.
@@ -115,7 +115,7 @@ class Storage(Protocol):
         """Delete a key with revision `expected`; return the deletion's revision. Raise KeyChangedError."""
 
     async def current_revision(self) -> int:
-        """The revision of the newest committed change."""
+        """Return the revision of the newest committed change."""
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
         """Yield the changes after revision `after`, also after a failover. Raise CompactedError.

@@ -75,7 +75,7 @@ async def _check_etcd(registry: Registry) -> str:
 
 
 async def _check_component(url: str) -> str:
-    """The reason why a component is not healthy, or ""."""
+    """Return the reason why a component is not healthy, or ""."""
     try:
         document = await get_document(
             url,

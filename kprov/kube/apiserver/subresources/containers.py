@@ -7,14 +7,14 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def list_names(pod: JsonObject) -> list[str]:
-    """The names of all containers: init, normal, ephemeral."""
+    """Return the names of all containers: init, normal, ephemeral."""
     spec = pod.get("spec") or {}
     kinds = ("initContainers", "containers", "ephemeralContainers")
     return [container["name"] for kind in kinds for container in spec.get(kind) or ()]
 
 
 def choose_container(pod: JsonObject, wanted: str) -> str:
-    """The wanted container, or the only one. Raise BadRequest for an unknown or missing name."""
+    """Return the wanted container, or the only one. Raise BadRequest for an unknown or missing name."""
     name = pod["metadata"]["name"]
     if wanted:
         if wanted not in list_names(pod):

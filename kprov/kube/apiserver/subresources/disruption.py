@@ -31,7 +31,7 @@ def is_terminal(pod: JsonObject) -> bool:
 
 
 def select_budgets(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
-    """The budgets that select the pod. budgets: of its namespace. Invalid selectors select nothing."""
+    """Return the budgets that select the pod. budgets: of its namespace. Invalid selectors select nothing."""
     labels = pod["metadata"].get("labels") or {}
     found = []
     for budget in budgets:
@@ -87,7 +87,7 @@ def decrement_budget(budget: JsonObject, pod_name: str) -> JsonObject:
 
 
 def still_processing_error(name: str) -> status.StatusError:
-    """The 429 with Retry-After 10 for a budget whose status is out of date."""
+    """Return the 429 with Retry-After 10 for a budget whose status is out of date."""
     return _too_many_requests(10, f"The disruption budget {name} is still being processed by the server.")
 
 

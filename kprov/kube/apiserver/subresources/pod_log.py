@@ -126,7 +126,7 @@ def _format_time(text: str) -> str:
 
 
 def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The kubelet's parameters. Raise Invalid for wrong values, BadRequest for other types."""
+    """Return the kubelet's parameters. Raise Invalid for wrong values, BadRequest for other types."""
     found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
     numbers = {each: parse_integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}

@@ -127,7 +127,7 @@ class ResizeStrategy(PodStrategy):
 
 
 def _resize_all(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
-    """The old containers with the new resources. Validation rejects renamed and reordered ones."""
+    """Return the old containers with the new resources. Validation rejects renamed and reordered ones."""
     if [one.get("name") for one in new] != [one["name"] for one in before]:
         return new
     return [_resize(one, other) for one, other in zip(before, new, strict=True)]

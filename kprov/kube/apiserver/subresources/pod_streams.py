@@ -103,7 +103,7 @@ def _choose_container(call: Call) -> str:
 
 
 def build_query(query: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The kubelet's parameters for the requested streams."""
+    """Return the kubelet's parameters for the requested streams."""
     return [(theirs, "1") for ours, theirs in _STREAMS if is_true(query.get(ours))]
 
 
@@ -115,7 +115,7 @@ def build_url(
     container: str = "",
     query: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """The kubelet's URL for a pod or a container."""
+    """Return the kubelet's URL for a pod or a container."""
     path = "/".join(quote(part, safe="") for part in (kind, namespace, pod, container) if part)
     place = backend_address.join_host_port(address.host, str(address.port))
     return f"https://{place}/{path}" + (f"?{urlencode(sorted(query, key=itemgetter(0)))}" if query else "")

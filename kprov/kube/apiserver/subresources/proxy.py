@@ -118,7 +118,7 @@ def _check_port(port: str) -> None:
 
 
 def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
-    """The URL of a pod's port. Raise BadRequest for a forbidden address."""
+    """Return the URL of a pod's port. Raise BadRequest for a forbidden address."""
     if not port:
         for container in (pod.get("spec") or {}).get("containers") or ():
             if container.get("ports"):
@@ -131,7 +131,7 @@ def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
 
 
 def find_port_name(service: JsonObject, number: int) -> str:
-    """The name of a service's port. Raise ServiceUnavailable for an unknown port."""
+    """Return the name of a service's port. Raise ServiceUnavailable for an unknown port."""
     for port in (service.get("spec") or {}).get("ports") or ():
         if port.get("port") == number:
             return str(port.get("name", ""))
@@ -140,7 +140,7 @@ def find_port_name(service: JsonObject, number: int) -> str:
 
 
 def list_endpoints(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
-    """The ready addresses with the number of the named port."""
+    """Return the ready addresses with the number of the named port."""
     return [
         (address, each["port"])
         for subset in endpoints.get("subsets") or ()

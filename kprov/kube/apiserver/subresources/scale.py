@@ -65,7 +65,7 @@ async def handle_scale(call: Call) -> Reply:
 
 
 def build_scale(parent: JsonObject) -> JsonObject:
-    """The Scale of a workload."""
+    """Return the Scale of a workload."""
     metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
     shown: JsonObject = {"replicas": found.get("replicas", 0)}
     selector = _format_selector(spec.get("selector"))

@@ -22,7 +22,7 @@ _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 def convert_to_scale(
     entries: list[JsonObject] | None, version: str, replicas: Path = _REPLICAS
 ) -> list[JsonObject]:
-    """The managedFields of a Scale: the workload's entries for its replicas.
+    """Return the managedFields of a Scale: the workload's entries for its replicas.
 
     version: as "apps/v1". replicas: their path in the workload.
     """
@@ -41,7 +41,7 @@ def convert_to_workload(
     version: str,
     replicas: Path = _REPLICAS,
 ) -> list[JsonObject]:
-    """The managedFields of a workload after those of its Scale became `scale`.
+    """Return the managedFields of a workload after those of its Scale became `scale`.
 
     An updater has another version in a Scale. So each change of a Scale removes the replicas from the
     updater's entry and adds an entry for them, without a time.

@@ -111,7 +111,7 @@ class TokenRequestHandler:
     async def _find_bound_object(
         self, call: Call, reference: JsonObject | None
     ) -> tuple[JsonObject | None, JsonObject | None]:
-        """The object to which the token is bound, and the node of a pod."""
+        """Return the object to which the token is bound, and the node of a pod."""
         if reference is None:
             return None, None
         kind, group = reference.get("kind", ""), _parse_group(reference)
@@ -146,7 +146,7 @@ class TokenRequestHandler:
 
 
 def _parse_group(reference: JsonObject) -> str:
-    """The group of an apiVersion, "" for the core group and an invalid apiVersion."""
+    """Return the group of an apiVersion, "" for the core group and an invalid apiVersion."""
     parts = str(reference.get("apiVersion") or "").split("/")
     return parts[0] if len(parts) == 2 else ""
 

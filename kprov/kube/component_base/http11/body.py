@@ -49,7 +49,7 @@ class Body:
 
     @classmethod
     def of(cls, data: bytes) -> Body:
-        """A complete body."""
+        """Return a complete body."""
         made = cls()
         if data:
             made.feed(data)
@@ -72,7 +72,7 @@ class Body:
         self._wake()
 
     async def iter_any(self) -> AsyncIterator[bytes]:
-        """The remaining pieces. Raises the error that `end` got."""
+        """Yield the remaining pieces. Raises the error that `end` got."""
         self._start_reading()
         while True:
             if not self._pieces and not self.has_ended:

@@ -46,7 +46,7 @@ class ChunkedDecoder:
         self._overhead = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """The bytes behind the body's end. None: the end has not come. BrokenBodyError."""
+        """Return the bytes behind the body's end. None: the end has not come. BrokenBodyError."""
         data, at = self._buffer + data if self._buffer else data, 0
         while not self._in_trailers:
             if self._left is None:

@@ -126,7 +126,7 @@ class ClientConnection:
             await self._send(b"0\r\n\r\n")
 
     async def _send(self, data: bytes) -> bool:
-        """False: the server takes no more. Its response, or that there is none, says why."""
+        """Return False: the server takes no more. Its response, or that there is none, says why."""
         try:
             self.writer.write(data)
             await self.writer.drain()
@@ -148,7 +148,7 @@ class ClientConnection:
         raise ResponseError("too many 1xx informational responses")
 
     async def _read_head(self) -> list[str]:
-        """The lines up to the empty one, without their ends."""
+        """Return the lines up to the empty one, without their ends."""
         lines: list[str] = []
         size = 0
         while True:
@@ -168,7 +168,7 @@ class ClientConnection:
             lines.append(line[:-2].decode("utf-8", "surrogateescape"))
 
     async def iter_body(self, head: ResponseHead) -> AsyncIterator[bytes]:
-        """The body in pieces. EOFError: it is incomplete. BrokenBodyError: its chunks are malformed."""
+        """Yield the body in pieces. EOFError: it is incomplete. BrokenBodyError: its chunks are malformed."""
         if self._is_complete:
             return
         if head.is_chunked:
@@ -200,7 +200,7 @@ class ClientConnection:
     async def read_error_body(
         self, head: ResponseHead, *, limit: int = _MAX_ERROR_BYTES, seconds: float = _ERROR_SECONDS
     ) -> bytes:
-        """The beginning of an error response: what arrives in that time, at most `limit` bytes."""
+        """Return the beginning of an error response: what arrives in that time, at most `limit` bytes."""
         found = b""
         with contextlib.suppress(EOFError, OSError, TimeoutError, BrokenBodyError):
             async with asyncio.timeout(seconds):
@@ -232,5 +232,5 @@ class ClientConnection:
 
 
 def target_of(url: SplitResult) -> str:
-    """The path and query of a URL, as a request line has them."""
+    """Return the path and query of a URL, as a request line has them."""
     return (url.path or "/") + (f"?{url.query}" if url.query else "")

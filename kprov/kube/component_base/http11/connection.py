@@ -61,7 +61,7 @@ class ConnectionListener(Protocol):
     request_class: type[Request]
 
     def date_line(self) -> str:
-        """The header line Date."""
+        """Return the header line Date."""
 
 
 class Connection(asyncio.Protocol):
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
         self._enqueue(error)
 
     def start_tunnel(self, data: bytes) -> None:
-        """Start a tunnel for the other protocol that follows the last request. ``data``: its first bytes."""
+        """Start a tunnel for the other protocol that follows the last request. `data`: its first bytes."""
         self._tunnel = Tunnel(self)
         if data:
             self._tunnel.feed(data)
@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def tunnel(self) -> Tunnel:
-        """The bytes that follow the current request, which asks for another protocol.
+        """Return the bytes that follow the current request, which asks for another protocol.
 
         ValueError: it asks for none.
         """
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
         return await self._finish(request, response)
 
     async def _wait_for_request(self) -> bool:
-        """False: the listener is stopping, and has answered a request of this connection."""
+        """Return False: the listener is stopping, and has answered a request of this connection."""
         if self._listener.is_stopping and not self.is_new:
             return False
         self._since = monotonic()
@@ -352,7 +352,7 @@ class Connection(asyncio.Protocol):
         return [] if "Date" in response.headers else [self._listener.date_line()]
 
     def _connection_lines(self, request: Request) -> list[str]:
-        """The Connection header."""
+        """Return the Connection header."""
         body = request.body
         if self._listener.is_stopping or request.method == "CONNECT":
             request.keep_alive = False

@@ -164,7 +164,7 @@ class ConnectionPool:
         return Response(self, connection, head, body)
 
     def _forget(self, connection: PooledConnection) -> None:
-        """The connection is closed."""
+        """Handle that the connection is closed."""
         self._open.discard(connection)
         if not self._open:
             self._all_lost.set()
@@ -206,14 +206,14 @@ class Response:
         self.headers: CIMultiDict[str] = head.headers
 
     async def read(self) -> bytes:
-        """The rest of the body. Raises FAILURES."""
+        """Return the rest of the body. Raises FAILURES."""
         pieces: list[bytes] = []
         while piece := await self._body.read():
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def iter_body(self) -> AsyncIterator[bytes]:
-        """The rest of the body, each time all that has arrived. Raises FAILURES."""
+        """Yield the rest of the body, each time all that has arrived. Raises FAILURES."""
         while piece := await self._body.read():
             yield piece
 

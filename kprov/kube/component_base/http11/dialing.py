@@ -50,7 +50,7 @@ class Dialer:
         self._resolve_at = 0.0
 
     async def dial(self, create: Callable[[], PooledConnection]) -> PooledConnection:
-        """An open connection. OSError, of which ssl.SSLError and TimeoutError are some.
+        """Return an open connection. OSError, of which ssl.SSLError and TimeoutError are some.
 
         Cancelled, it leaves no connection behind.
         """
@@ -104,7 +104,7 @@ class Dialer:
     async def _connect_any(
         self, addresses: Sequence[str], create: Callable[[], PooledConnection]
     ) -> PooledConnection:
-        """The first connection that succeeds. Raises the error of the first address."""
+        """Return the first connection that succeeds. Raises the error of the first address."""
         left = deque(addresses)
         attempts: list[asyncio.Task[PooledConnection]] = []
         try:
@@ -146,7 +146,7 @@ def _is_address(host: str) -> bool:
 
 
 def _name_address(error: OSError, address: str, port: int) -> OSError:
-    """The error with the address, of the same class."""
+    """Return the error with the address, of the same class."""
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if error.errno is None:
         return ConnectionError(f"connect to {where}: {error}")

@@ -38,7 +38,7 @@ async def open_connection(url: SplitResult, context: ssl.SSLContext) -> tuple[Cl
 
 
 def find_proxy(url: SplitResult) -> SplitResult | None:
-    """The proxy for a URL. None: connect to its host."""
+    """Return the proxy for a URL. None: connect to its host."""
     found = getproxies().get(url.scheme)
     host = url.hostname or ""
     if not found or host == "localhost" or host.startswith("127.") or host == "::1":

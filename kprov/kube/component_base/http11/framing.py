@@ -33,7 +33,7 @@ class UnknownCodingError(FramingError):
 
 
 def parse_content_length(headers: CIMultiDict[str]) -> int:
-    """The one Content-Length. FramingError: it is repeated or not a number below 2^63."""
+    """Return the one Content-Length. FramingError: it is repeated or not a number below 2^63."""
     values = headers.getall(CONTENT_LENGTH)
     if len(values) > 1:
         raise FramingError("repeated Content-Length")
@@ -58,7 +58,7 @@ def check_chunked(headers: CIMultiDict[str]) -> None:
 
 
 def list_connection_options(headers: MultiMapping[str]) -> set[str]:
-    """The options of all Connection headers in lower case: close, keep-alive, upgrade, names of headers."""
+    """Return the options of all Connection headers in lower case: close, keep-alive, names of headers."""
     return {
         option.strip(" \t").lower() for value in headers.getall(CONNECTION, ()) for option in value.split(",")
     }

@@ -94,7 +94,7 @@ def check_partial_head(data: bytes, *, has_request_line: bool) -> None:
 
 
 def parse_request_line(line: str) -> tuple[str, str, str]:
-    """Method, target and protocol. HeadError."""
+    """Return method, target and protocol. Raise HeadError."""
     parts = line.split(" ")
     if len(parts) != 3:
         raise HeadError
@@ -125,7 +125,7 @@ def _check_host(headers: CIMultiDict[str], method: str, version: str) -> None:
 
 
 def _parse_transfer_encoding(headers: CIMultiDict[str], version: str) -> int | None:
-    """The body's length: None for chunks; 0 for HTTP/1.0, whose connection has to close."""
+    """Return the body's length: None for chunks; 0 for HTTP/1.0, whose connection has to close."""
     if version == "1.0":
         if framing.CONTENT_LENGTH in headers:
             raise HeadError

@@ -162,7 +162,7 @@ class Listener:
             )
 
     def date_line(self) -> str:
-        """The Date header line of this second."""
+        """Return the Date header line of this second."""
         now = int(time())
         if now != self._date_second:
             self._date_second = now

@@ -83,12 +83,12 @@ class RequestParser:
             self._connection.data_received(data)
 
     def end(self, error: Exception) -> None:
-        """The connection is lost. error: raised to whoever reads an unfinished body."""
+        """Handle that the connection is lost. error: raised to whoever reads an unfinished body."""
         if self._last_request is not None and not self._last_request.body.has_ended:
             self._last_request.body.end(error)
 
     def _feed_head(self, data: bytes) -> bytes:
-        """What follows the head in data, b"" while the head is not complete."""
+        """Return what follows the head in data, b"" while the head is not complete."""
         partial = self._partial_head
         if partial and partial[:1] != b"\r":
             known = max(len(partial) - 3, 0)

@@ -50,7 +50,7 @@ class RequestConnection(StreamConnection, Protocol):
         """Whether a part of the response to the request is sent."""
 
     def tunnel(self) -> Tunnel:
-        """The bytes behind the request, after its connection has switched protocols."""
+        """Return the bytes behind the request, after its connection has switched protocols."""
 
 
 class Request:
@@ -94,7 +94,7 @@ class Request:
         self.query = _parse_query(self.raw_query) if self.raw_query else _NO_QUERY
 
     def before_response(self, answer: BaseResponse) -> None:
-        """Called before a response's head is sent. Subclasses add headers that all responses have."""
+        """Add headers that all responses have, before a response's head is sent. Subclasses override it."""
 
     @property
     def target(self) -> str:

@@ -34,7 +34,7 @@ class BaseResponse:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def encode_head(self, *more: str, version: str = "1.1") -> bytes:
-        """The status line and all headers. more: lines without their ends. version: the client's.
+        """Return the status line and all headers. more: lines without their ends. version: the client's.
 
         ValueError: a header has a line break in it.
         """

@@ -39,7 +39,7 @@ class ResponseParser:
     )
 
     def __init__(self, method: str, pause: Callable[[bool], None]) -> None:
-        """method: of the request. pause: see ``Body``."""
+        """Take the method of the request. pause: see `Body`."""
         self._method = method
         self.body = Body(pause)
         #: None until it is complete.
@@ -52,7 +52,7 @@ class ResponseParser:
         self._left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes behind the end of the response. ResponseError, BrokenBodyError."""
+        """Return the bytes behind the end of the response. ResponseError, BrokenBodyError."""
         if self.head is None:
             data = self._feed_head(data)
             if self.head is None:
@@ -70,7 +70,7 @@ class ResponseParser:
         return self._feed_length(data, self._left)
 
     def end(self, error: OSError | None) -> None:
-        """The connection is closed. error: why, None if the server closed it.
+        """Handle that the connection is closed. error: why, None if the server closed it.
 
         Whoever reads an incomplete body gets an error.
         """
@@ -82,7 +82,7 @@ class ResponseParser:
         self.body.end(None if is_end else error or TruncatedResponseError("unexpected EOF"))
 
     def _feed_head(self, data: bytes) -> bytes:
-        """What follows the head. Sets `head` if that is complete."""
+        """Return what follows the head. Sets `head` if that is complete."""
         data = self._partial_head + data
         self._partial_head = b""
         while True:

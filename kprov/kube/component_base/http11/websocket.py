@@ -124,7 +124,7 @@ class WebSocket:
                 return
 
     async def _iter_slices(self) -> AsyncIterator[bytes]:
-        """What the client sends, a little at a time."""
+        """Yield what the client sends, a little at a time."""
         while data := await self._tunnel.read():
             for start in range(0, len(data), _SLICE_BYTES):
                 if start:

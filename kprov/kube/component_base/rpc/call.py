@@ -12,7 +12,7 @@ _PREFIX_BYTES = 5
 
 
 def encode_message(message: bytes) -> bytes:
-    """A Length-Prefixed-Message, not compressed."""
+    """Return a Length-Prefixed-Message, not compressed."""
     return b"\x00" + len(message).to_bytes(4, "big") + message
 
 
@@ -37,7 +37,7 @@ class Call:
         raise NotImplementedError
 
     def end(self, error: RpcError | None) -> None:
-        """The response is complete, or the call has failed."""
+        """Handle that the response is complete, or that the call has failed."""
         raise NotImplementedError
 
 
@@ -109,7 +109,7 @@ class StreamingCall(Call):
         self.end(error)
 
     async def next(self) -> bytes | None:
-        """The next message. None at the end. RpcError."""
+        """Return the next message. None at the end. RpcError."""
         while not self._messages:
             if self._error is not None:
                 raise self._error

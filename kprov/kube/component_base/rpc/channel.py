@@ -46,11 +46,11 @@ class Channel:
 
     @classmethod
     def of_socket(cls, path: str) -> Channel:
-        """A channel to a server on this machine, at a Unix socket."""
+        """Return a channel to a server on this machine, at a Unix socket."""
         return cls("localhost", 0, None, socket_path=path)
 
     def encode_method(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
-        """The field block of calls to "/package.Service/Method", for `call_unary` and `open_stream`."""
+        """Return the field block of calls to "/package.Service/Method" for `call_unary`, `open_stream`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         scheme = "https" if self._context else "http"
         authority = host if self._socket_path else f"{host}:{self._port}"
@@ -76,7 +76,7 @@ class Channel:
             timer.cancel()
 
     def open_stream(self, method: bytes) -> Stream:
-        """A bidirectional stream. It opens with its first message."""
+        """Return a bidirectional stream. It opens with its first message."""
         return Stream(self, method)
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class Channel:
         await asyncio.gather(*(connection.closed for connection in connections))
 
     async def _get_connection(self, seconds: float | None) -> Connection:
-        """A usable connection. Callers that wait share one attempt to connect. RpcError."""
+        """Return a usable connection. Callers that wait share one attempt to connect. RpcError."""
         if self._closed:
             raise RpcError(Code.CANCELLED, "the client was closed")
         if self._connecting is None:

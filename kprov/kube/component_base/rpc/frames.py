@@ -42,48 +42,51 @@ class MalformedError(Exception):
 
 
 def encode_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """A whole frame."""
+    """Return a whole frame."""
     return encode_header(len(payload), kind, flags, stream) + payload
 
 
 def encode_header(size: int, kind: int, flags: int, stream: int) -> bytes:
-    """A frame header, which the payload follows."""
+    """Return a frame header, which the payload follows."""
     return size.to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
 
 
 def encode_settings(values: dict[int, int]) -> bytes:
-    """A SETTINGS frame."""
+    """Return a SETTINGS frame."""
     return encode_frame(
         SETTINGS, 0, 0, b"".join(struct.pack(">HI", key, value) for key, value in values.items())
     )
 
 
 def decode_settings(payload: bytes) -> dict[int, int]:
-    """The values of a SETTINGS frame. MalformedError."""
+    """Return the values of a SETTINGS frame. MalformedError."""
     if len(payload) % 6:
         raise MalformedError("SETTINGS of a wrong size")
     return dict(struct.iter_unpack(">HI", payload))
 
 
 def encode_window_update(stream: int, size: int) -> bytes:
-    """A WINDOW_UPDATE frame."""
+    """Return a WINDOW_UPDATE frame."""
     return encode_frame(WINDOW_UPDATE, 0, stream, size.to_bytes(4, "big"))
 
 
 def encode_rst_stream(stream: int, code: int) -> bytes:
-    """A RST_STREAM frame."""
+    """Return a RST_STREAM frame."""
     return encode_frame(RST_STREAM, 0, stream, code.to_bytes(4, "big"))
 
 
 def decode_number(payload: bytes) -> int:
-    """A WINDOW_UPDATE's increment, a GOAWAY's last stream, a RST_STREAM's error code. MalformedError."""
+    """Return a WINDOW_UPDATE's increment, a GOAWAY's last stream, a RST_STREAM's error code.
+
+    MalformedError.
+    """
     if len(payload) < 4:
         raise MalformedError("a frame that is too short")
     return int.from_bytes(payload[:4], "big")
 
 
 def strip_padding(flags: int, payload: bytes) -> bytes:
-    """The payload of DATA or HEADERS without padding and priority. MalformedError."""
+    """Return the payload of DATA or HEADERS without padding and priority. MalformedError."""
     padding = 0
     if flags & PADDED:
         if not payload:

@@ -28,7 +28,7 @@ def encode_request_headers(
     *,
     user_agent: str = "kprov",
 ) -> bytes:
-    """The field block of a gRPC call."""
+    """Return the field block of a gRPC call."""
     more = (
         (":path", path),
         (":authority", authority),
@@ -41,13 +41,13 @@ def encode_request_headers(
 
 
 def _literal(text: str, begin: bytes = b"\x00") -> bytes:
-    """A string of a literal field without indexing. The name begins the field (RFC 7541, 6.2.2)."""
+    """Return a string of a literal field without indexing. The name begins the field (RFC 7541, 6.2.2)."""
     data = text.encode()
     return begin + _integer(len(data), 7) + data
 
 
 def _integer(value: int, bits: int) -> bytes:
-    """An integer with a prefix of so many bits (RFC 7541, 5.1)."""
+    """Return an integer with a prefix of so many bits (RFC 7541, 5.1)."""
     most = (1 << bits) - 1
     if value < most:
         return bytes((value,))

@@ -61,7 +61,7 @@ _CODES_BY_RESET: Final = {
 
 
 def error_from_trailers(trailers: Mapping[str, str]) -> RpcError | None:
-    """The error in a response's trailers. None for OK."""
+    """Return the error in a response's trailers. None for OK."""
     text = trailers.get("grpc-status")
     if text == "0":
         return None
@@ -75,7 +75,7 @@ def error_from_trailers(trailers: Mapping[str, str]) -> RpcError | None:
 
 
 def error_from_reset(code: int) -> RpcError:
-    """The error for a stream that the server reset."""
+    """Return the error for a stream that the server reset."""
     return RpcError(
         _CODES_BY_RESET.get(code, Code.INTERNAL), f"the server reset the call with HTTP/2 error {code}"
     )

@@ -54,7 +54,7 @@ class Estimate:
     """What an expression may make of its variables."""
 
     def __init__(self, text: str, checked: bytes) -> None:
-        """Read the functions of an expression. ``checked``: the library's encoding of it after the check."""
+        """Read the functions of an expression. `checked`: the library's encoding of it after the check."""
         self._copies_lists = b"add_list" in checked
         self._joins = ".join(" in text
         self._splits = ".split(" in text

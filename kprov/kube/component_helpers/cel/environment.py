@@ -31,7 +31,7 @@ class Environment:
     def __init__(self, variables: Mapping[str, str], messages: Mapping[str, Fields] | None = None) -> None:
         """Create an environment.
 
-        ``variables``: the type of each variable by name, as the library writes types, such as "map<string,
+        `variables`: the type of each variable by name, as the library writes types, such as "map<string,
         dyn>".
         """
         # Loaded with the first expression: most clusters have none.
@@ -96,7 +96,7 @@ class Program:
     def evaluate(self, bound: Bound) -> Any:
         """Return the value as Python types; types of Kubernetes are messages. Raise EvaluationError.
 
-        An expression that may take too long is an error, too. ``bound``: see Environment.bind.
+        An expression that may take too long is an error, too. `bound`: see Environment.bind.
         """
         if self._estimate.needs_sizes:
             self._estimate.check(bound.measure())

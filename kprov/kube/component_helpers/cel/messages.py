@@ -1,7 +1,7 @@
 """Protobuf messages that stand for object types in CEL, because the library checks fields of messages only.
 
-A type is text: ``string``, ``int``, ``double``, ``bool``, ``bytes``, ``timestamp``, ``dyn``, ``list(TYPE)``,
-``map(TYPE)`` (keys are strings), or the full name of a message.
+A type is text: `string`, `int`, `double`, `bool`, `bytes`, `timestamp`, `dyn`, `list(TYPE)`,
+`map(TYPE)` (keys are strings), or the full name of a message.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class ExpressionChecker:
         params_type: str = "dyn",
         messages: Mapping[str, Fields] | None = None,
     ) -> None:
-        """Create the environment. ``object_type`` and ``params_type``: "dyn", or the names of messages."""
+        """Create the environment. `object_type` and `params_type`: "dyn", or the names of messages."""
         self._types = {
             "object": object_type,
             "oldObject": object_type,
@@ -153,7 +153,7 @@ def load_environment() -> Environment:
 
 
 def _to_field_type(kind: str) -> str:
-    """Return the type of a field of ``variables``. As upstream, types of Kubernetes are dynamic there."""
+    """Return the type of a field of `variables`. As upstream, types of Kubernetes are dynamic there."""
     if kind in _FIELD_TYPES:
         return kind
     if kind.startswith("list("):

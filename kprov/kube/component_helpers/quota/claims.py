@@ -66,7 +66,7 @@ def _find_allocated_storage(claim: JsonMapping) -> Quantity | None:
 
 
 def _size(claim: JsonMapping) -> Quantity | None:
-    """The requested or the allocated size, whichever is larger, in whole bytes."""
+    """Return the requested or the allocated size, whichever is larger, in whole bytes."""
     asked = (((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage")
     if asked is None:
         return None

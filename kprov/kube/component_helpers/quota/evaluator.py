@@ -20,7 +20,7 @@ ONE: Final = Quantity.of(1)
 
 
 def count_name(group: str, plural: str) -> str:
-    """The quota name that counts a kind: count/deployments.apps."""
+    """Return the quota name that counts a kind: count/deployments.apps."""
     return f"count/{plural}.{group}" if group else f"count/{plural}"
 
 
@@ -45,7 +45,7 @@ class Evaluator:
         return operation == "CREATE" and not subresource
 
     def resources(self, names: Iterable[str]) -> list[str]:
-        """The names of a quota that apply to this kind, sorted."""
+        """Return the names of a quota that apply to this kind, sorted."""
         return sorted(name for name in set(names) if self.measures(name))
 
     def measures(self, name: str) -> bool:
@@ -60,12 +60,12 @@ class Evaluator:
     has_scopes = False
 
     def constraint(self, required: Sequence[str], obj: JsonMapping) -> str:
-        """What the object has to specify: "must specify ...", or ""."""
+        """Return what the object has to specify: "must specify ...", or ""."""
         del required, obj
         return ""
 
     def usage(self, obj: JsonMapping) -> Amounts:
-        """What the object uses, by the names of quotas."""
+        """Return what the object uses, by the names of quotas."""
         del obj
         return dict.fromkeys(self._names, ONE)
 

@@ -36,7 +36,7 @@ class Evaluators:
         }
 
     def of(self, group: str, plural: str) -> Evaluator | None:
-        """The evaluator of a kind. None if no quota applies to it."""
+        """Return the evaluator of a kind. None if no quota applies to it."""
         if (group, plural) in _IGNORED:
             return None
         found = self._known.get((group, plural))

@@ -51,7 +51,7 @@ class ResourceClaims(Evaluator):
         return used
 
     def _list_extended_resources(self) -> dict[str, str]:
-        """The extended resource of each device class that has one."""
+        """Return the extended resource of each device class that has one."""
         return {
             each["metadata"]["name"]: name
             for each in self._objects(GROUP, "deviceclasses", "")
@@ -74,7 +74,7 @@ class ResourceClaims(Evaluator):
                     used[each] = rest
 
     def _paid_by_pod(self, claim: JsonMapping) -> Amounts:
-        """What the quota already counts for the pod for which the scheduler created the claim."""
+        """Return what the quota already counts for the pod for which the scheduler created the claim."""
         metadata = claim.get("metadata") or {}
         owner = _controller(metadata)
         if (metadata.get("annotations") or {}).get(_EXTENDED) != "true" or owner is None:

@@ -32,7 +32,7 @@ class ExpressionWarning(NamedTuple):
 
 
 def find_warnings(spec: ValidatingAdmissionPolicySpec) -> list[ExpressionWarning]:
-    """The problems of all validations, for each kind that the policy matches."""
+    """Return the problems of all validations, for each kind that the policy matches."""
     kinds = list_kinds(spec)
     if not kinds:
         return []
@@ -45,7 +45,7 @@ def find_warnings(spec: ValidatingAdmissionPolicySpec) -> list[ExpressionWarning
 
 
 def list_kinds(spec: ValidatingAdmissionPolicySpec) -> list[_Gvk]:
-    """The kinds that rules name without wildcards, sorted."""
+    """Return the kinds that rules name without wildcards, sorted."""
     found: set[_Gvk] = set()
     for rule in spec.match_constraints.resource_rules if spec.match_constraints else ():
         kinds = list(_list_rule_kinds(rule))

@@ -162,7 +162,7 @@ class CronJobController(Controller):
         return times.compute_wait(cron_job, schedule, now)
 
     def _load_schedule(self, cron_job: CronJob) -> Schedule | None:
-        """The schedule, or None if the cron job is suspended or cannot run."""
+        """Return the schedule, or None if the cron job is suspended or cannot run."""
         spec = cron_job.spec
         try:
             load_zone(spec.time_zone or "")
@@ -226,7 +226,7 @@ class CronJobController(Controller):
                 raise failure
 
     async def _create_job(self, cron_job: CronJob, scheduled: datetime) -> Job | None:
-        """The job of that time. None if it exists and its status needs no change."""
+        """Return the job of that time. None if it exists and its status needs no change."""
         body = build_job(cron_job, scheduled)
         try:
             job = await self.resource_of(self._jobs).create(body, namespace=cron_job.metadata.namespace)
@@ -242,7 +242,7 @@ class CronJobController(Controller):
         return job
 
     async def _find_created(self, cron_job: CronJob, name: str) -> Job | None:
-        """The job that this controller created before it could write the status."""
+        """Return the job that this controller created before it could write the status."""
         job = await self.resource_of(self._jobs).get(name, namespace=cron_job.metadata.namespace)
         owner = job.metadata.controller()
         if owner is None or owner.uid != cron_job.metadata.uid or _is_active(cron_job, job.metadata.uid):
@@ -303,7 +303,7 @@ class CronJobController(Controller):
 
 
 def build_job(cron_job: CronJob, scheduled: datetime) -> JsonObject:
-    """The job of a scheduled time (getJobFromTemplate2)."""
+    """Return the job of a scheduled time (getJobFromTemplate2)."""
     template: dict[str, Any] = cron_job.spec.job_template
     metadata = template.get("metadata") or {}
     annotations = {**(metadata.get("annotations") or {})}

@@ -19,7 +19,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """The result of ``find_missed``.
+    """The result of `find_missed`.
 
     since: where the search began. latest: the last time that is due, None if nothing is due. count: about how
     many times have passed.
@@ -31,7 +31,7 @@ class Missed:
 
 
 def load_schedule(cron_job: CronJob) -> Schedule:
-    """The schedule in the cron job's time zone. Raises ScheduleError."""
+    """Return the schedule in the cron job's time zone. Raises ScheduleError."""
     spec = cron_job.spec
     if spec.time_zone is None or "TZ" in spec.schedule:
         return parse_schedule(spec.schedule)
@@ -43,7 +43,7 @@ def load_schedule(cron_job: CronJob) -> Schedule:
 
 
 def find_missed(cron_job: CronJob, schedule: Schedule, now: datetime, *, in_deadline: bool) -> Missed:
-    """The last scheduled time up to ``now`` (mostRecentScheduleTime).
+    """Return the last scheduled time up to `now` (mostRecentScheduleTime).
 
     in_deadline: look back no further than startingDeadlineSeconds. Raises ScheduleError if it has no times.
     """
@@ -88,12 +88,12 @@ def is_too_late(cron_job: CronJob, scheduled: datetime, now: datetime) -> bool:
 
 
 def make_job_name(cron_job: CronJob, scheduled: datetime) -> str:
-    """A name for each scheduled time, so that a time never gets two jobs."""
+    """Return a name for each scheduled time, so that a time never gets two jobs."""
     return f"{cron_job.metadata.name}-{int(scheduled.timestamp()) // 60}"
 
 
 def show_scheduled(cron_job: CronJob, scheduled: datetime) -> str:
-    """The annotation of the scheduled time: RFC 3339 in the cron job's time zone."""
+    """Return the annotation of the scheduled time: RFC 3339 in the cron job's time zone."""
     local = scheduled.astimezone(load_zone(cron_job.spec.time_zone or ""))
     return local.isoformat(timespec="seconds").replace("+00:00", "Z")
 

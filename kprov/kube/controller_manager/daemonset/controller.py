@@ -172,7 +172,7 @@ class DaemonSetController(Controller):
         return errors
 
     def _make_backoff_check(self, ds: DaemonSet) -> Callable[[Pod, str], bool]:
-        """The back-off of failed pods: a kubelet may reject each new one immediately."""
+        """Return the back-off of failed pods: a kubelet may reject each new one immediately."""
         about = reference(ds, API_VERSION, KIND)
 
         def may_delete(pod: Pod, node_name: str) -> bool:
@@ -196,7 +196,7 @@ class DaemonSetController(Controller):
         self.failed_pods.drop_expired()
 
     async def _update_status(self, key: str, state: State, *, processed: bool) -> None:
-        """``processed``: the sync was complete, so the generation is observed."""
+        """Write the status. processed: the sync was complete, so the generation is observed."""
         ds = state.daemon_set
         counts = _count_pods(state)
         if processed:
@@ -255,7 +255,7 @@ class DaemonSetController(Controller):
         return ds if ds is not None and ds.metadata.uid == owner.uid else None
 
     def _handle_child_change(self, child: Object) -> None:
-        """A pod or revision changed: sync its owner, or every set that may adopt it."""
+        """Sync the owner of a pod or revision that changed, or every set that may adopt it."""
         owner, namespace = child.metadata.controller(), child.metadata.namespace
         if owner is not None:
             if (ds := self._resolve(namespace, owner)) is not None:
@@ -290,7 +290,7 @@ class DaemonSetController(Controller):
 
 
 def _make_template(ds: DaemonSet, digest: str) -> dict[str, Any]:
-    """The template with the labels that identify it on its pods."""
+    """Return the template with the labels that identify it on its pods."""
     metadata = ds.spec.template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), POD_REVISION_LABEL: digest}
     generation = ds.metadata.annotations.get(steps.GENERATION_ANNOTATION)
@@ -300,7 +300,7 @@ def _make_template(ds: DaemonSet, digest: str) -> dict[str, Any]:
 
 
 def _count_pods(state: State) -> dict[str, int]:
-    """The counters of the status."""
+    """Return the counters of the status."""
     counts = dict.fromkeys(_COUNTS, 0)
     for node in state.nodes:
         pods = state.pods.get(node.metadata.name)

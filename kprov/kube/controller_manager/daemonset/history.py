@@ -38,7 +38,7 @@ class RevisionHistory:
     async def ensure_current(
         self, ds: DaemonSet, known: Iterable[ControllerRevision], pods: Sequence[Pod]
     ) -> tuple[str, History, list[Pod]]:
-        """The hash that pods of the current template carry, the set's history, and its pods, relabelled.
+        """Return the hash that pods of the current template have, the set's history, its relabelled pods.
 
         Raises ApiError, also when a name is taken by another template (the next sync has another name).
         """

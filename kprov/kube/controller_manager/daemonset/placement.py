@@ -30,7 +30,7 @@ class Placement:
     """The placement rules of one pod template, read once for all nodes."""
 
     def __init__(self, template: Mapping[str, Any]) -> None:
-        """Raises msgspec.ValidationError for an invalid template."""
+        """Raise msgspec.ValidationError for an invalid template."""
         self._document: dict[str, Any] = template.get("spec") or {}
         self._spec = convert(self._document, PodSpec)
         self._tolerations = _tolerations(self._spec)
@@ -44,7 +44,7 @@ class Placement:
         return enters, find_untolerated(taints, self._tolerations, (NO_EXECUTE,)) is None
 
     def pin_to_node(self, node_name: str) -> dict[str, Any]:
-        """Changes of the template's spec that bind a pod to one node and let it stay there."""
+        """Change of the template's spec that bind a pod to one node and let it stay there."""
         field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
         affinity = dict(self._document.get("affinity") or {})
         affinity["nodeAffinity"] = {
@@ -55,7 +55,7 @@ class Placement:
 
 
 def get_target_node(pod: Pod) -> str:
-    """The node of a daemon pod, from its affinity if it is not bound yet. "" if it has neither."""
+    """Return the node of a daemon pod, from its affinity if it is not bound yet. "" if it has neither."""
     if pod.spec.node_name or pod.spec.affinity is None or pod.spec.affinity.node_affinity is None:
         return pod.spec.node_name
     required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
@@ -67,7 +67,7 @@ def get_target_node(pod: Pod) -> str:
 
 
 def _tolerations(spec: PodSpec) -> list[Toleration]:
-    """The template's tolerations and those of every daemon pod, which replace those with a time limit."""
+    """Return the template's tolerations and those of every daemon pod, which replace those with a limit."""
     added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
     by_identity = {_get_identity(each): each for each in added}
     own = [by_identity.get(_get_identity(each), each) for each in spec.tolerations]

@@ -19,7 +19,7 @@ from kprov.kube.machinery.go_text import go_json
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A daemon set's revisions. ``current`` have its template. ``same`` have it too, encoded differently."""
+    """A daemon set's revisions. `current` have its template. `same` have it too, encoded differently."""
 
     current: Sequence[ControllerRevision]
     same: Sequence[ControllerRevision]
@@ -51,7 +51,7 @@ def get_newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
 
 
 def list_surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
-    """The oldest revisions beyond ``limit`` that no pod uses."""
+    """Return the oldest revisions beyond `limit` that no pod uses."""
     count = max(0, len(history.old) - limit)
     sort_by_age = sorted(history.old, key=lambda each: each.revision)
     unused = [each for each in sort_by_age if each.metadata.labels.get(POD_REVISION_LABEL) not in used_hashes]

@@ -24,7 +24,7 @@ PodsByNode = Mapping[str, Sequence[Pod]]
 
 @dataclass(slots=True)
 class Step:
-    """``create``: names of nodes that get a pod. ``delete``: pods to delete."""
+    """`create`: names of nodes that get a pod. `delete`: pods to delete."""
 
     create: list[str] = field(default_factory=list)
     delete: list[Pod] = field(default_factory=list)
@@ -32,9 +32,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A daemon set, its nodes and its pods at one moment. ``now`` is Unix time.
+    """A daemon set, its nodes and its pods at one moment. `now` is Unix time.
 
-    ``hash``: the label of pods made from its current template.
+    `hash`: the label of pods made from its current template.
     """
 
     daemon_set: DaemonSet
@@ -94,7 +94,7 @@ def group_by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
 def place_pods(state: State, may_delete_ended: Callable[[Pod, str], bool]) -> Step:
     """Pods for nodes that lack one, an end for those that are too many, ended or in the wrong place.
 
-    ``may_delete_ended(pod, node_name)``: whether a failed or succeeded pod may go already.
+    `may_delete_ended(pod, node_name)`: whether a failed or succeeded pod may go already.
     """
     step = Step()
     for node in state.nodes:
@@ -131,7 +131,7 @@ def place_pods(state: State, may_delete_ended: Callable[[Pod, str], bool]) -> St
 
 
 def roll_out(state: State) -> Step:
-    """The next step of a rolling update. Leaves out pods that ``place_pods`` handles."""
+    """Return the next step of a rolling update. Leaves out pods that `place_pods` handles."""
     pods: dict[str, Sequence[Pod]] = dict(state.pods)
     for node in state.nodes:
         if state.placement.should_run(node)[0]:

@@ -1,4 +1,4 @@
 """Rolls deployments out through replica sets.
 
-Run by app. ``rolling``, ``template`` and ``progress`` are functions of values; ``controller`` writes.
+Run by app. `rolling`, `template` and `progress` are functions of values; `controller` writes.
 """

@@ -44,7 +44,7 @@ def make_size_annotations(deployment: Deployment) -> dict[str, str]:
 def make_new_set_annotations(
     deployment: Deployment, known: dict[str, str], number: int, *, exists: bool
 ) -> dict[str, str]:
-    """The new replica set's annotations: the deployment's, and the revision ``number`` if it is higher."""
+    """Return the new replica set's annotations: the deployment's, and the revision `number` if higher."""
     result = dict(known)
     result.update(
         {key: value for key, value in deployment.metadata.annotations.items() if key not in NOT_COPIED}

@@ -28,7 +28,7 @@ _NO_DEADLINE: Final = 2**31 - 1
 
 
 class Conditions:
-    """The conditions of a deployment during a sync. ``now`` is RFC 3339."""
+    """The conditions of a deployment during a sync. `now` is RFC 3339."""
 
     def __init__(self, conditions: Sequence[Condition], now: str) -> None:
         self._conditions = {entry.type: entry for entry in conditions}
@@ -38,7 +38,7 @@ class Conditions:
         return self._conditions.get(kind)
 
     def set(self, kind: str, status: str, reason: str, message: str, *, refresh: bool = False) -> None:
-        """Same status and reason: nothing changes, unless ``refresh``. Same status: the transition stays."""
+        """Set a condition. The same status and reason change nothing, unless `refresh`."""
         old = self._conditions.get(kind)
         if old is not None and not refresh and (old.status, old.reason) == (status, reason):
             return
@@ -74,7 +74,7 @@ def has_deadline(deployment: Deployment) -> bool:
 def count_replicas(
     deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None
 ) -> DeploymentStatus:
-    """The status without conditions."""
+    """Return the status without conditions."""
     available = sum(rs.status.available_replicas for rs in sets)
     return DeploymentStatus(
         observed_generation=deployment.metadata.generation,
@@ -114,7 +114,7 @@ def compute_progress(
     new: ReplicaSet | None,
     now: float,
 ) -> None:
-    """Set the conditions of a rollout: Progressing and ReplicaFailure. ``now`` is Unix time."""
+    """Set the conditions of a rollout: Progressing and ReplicaFailure. `now` is Unix time."""
     _compute_progress(deployment, status, conditions, new, now)
     failure = _find_failure(sets, new)
     if failure is not None:
@@ -179,7 +179,7 @@ def _find_failure(sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> Conditi
 
 
 def make_document(status: DeploymentStatus) -> dict[str, Any]:
-    """The counts for a patch, with zeros."""
+    """Return the counts for a patch, with zeros."""
     return {
         "observedGeneration": status.observed_generation,
         "replicas": status.replicas,

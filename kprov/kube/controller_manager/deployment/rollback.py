@@ -17,7 +17,7 @@ UNCHANGED: Final = "DeploymentRollbackTemplateUnchanged"
 
 
 def get_wanted_revision(deployment: Deployment) -> int | None:
-    """The revision of the annotation, 0 for the last one. None without it."""
+    """Return the revision of the annotation, 0 for the last one. None without it."""
     try:
         return int(deployment.metadata.annotations.get(annotations.ROLLBACK, ""))
     except ValueError:
@@ -25,7 +25,7 @@ def get_wanted_revision(deployment: Deployment) -> int | None:
 
 
 def find_last_revision(sets: Sequence[ReplicaSet]) -> int:
-    """The revision before the newest one. 0: there is none."""
+    """Return the revision before the newest one. 0: there is none."""
     revisions = sorted((annotations.get_revision(rs) for rs in sets), reverse=True)
     return revisions[1] if len(revisions) > 1 else 0
 

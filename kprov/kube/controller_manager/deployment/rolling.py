@@ -22,7 +22,7 @@ def is_rolling(deployment: Deployment) -> bool:
 
 
 def scale_value(value: IntOrString | None, total: int, *, up: bool) -> int:
-    """An absolute number, or a percentage of ``total`` rounded up or down."""
+    """Return an absolute number, or a percentage of `total` rounded up or down."""
     if value is None:
         return 0
     if isinstance(value, str):
@@ -64,7 +64,7 @@ def sort_by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
 
 
 def compute_new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], current: int) -> int:
-    """The size of the new replica set that maxSurge allows. ``sets``: all, with the new one."""
+    """Return the size of the new replica set that maxSurge allows. `sets`: all, with the new one."""
     if not is_rolling(deployment):
         return deployment.spec.replicas
     room = deployment.spec.replicas + get_max_surge(deployment) - sum_replicas(sets)
@@ -74,14 +74,14 @@ def compute_new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], cur
 
 
 def reconcile_new_set(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> Scaling | None:
-    """The next size of the new replica set. None if it needs no change."""
+    """Return the next size of the new replica set. None if it needs no change."""
     wanted, have = deployment.spec.replicas, new.spec.replicas
     size = wanted if have >= wanted else compute_new_set_size(deployment, sets, have)
     return (new, size) if size != have else None
 
 
 def reconcile_old_sets(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> list[Scaling]:
-    """The next sizes of the old replica sets: unhealthy pods first, then as many as availability allows."""
+    """Return the next sizes of the old replica sets: without unhealthy pods, then as availability allows."""
     old = sort_by_age(list_active(old))
     if not old:
         return []

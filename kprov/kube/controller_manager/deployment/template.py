@@ -15,7 +15,10 @@ def is_same_template(left: dict[str, Any], right: dict[str, Any]) -> bool:
 
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
-    """The template's hash, as upstream's controller.ComputeHash. Each collision count gives another one."""
+    """Return the template's hash, as upstream's controller.ComputeHash.
+
+    Each collision count gives another one.
+    """
     content = dump(_remove_hash(template)).encode()
     if collisions is not None:
         content += collisions.to_bytes(8, "little")
@@ -43,7 +46,7 @@ def _remove_hash(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normalize(value: Any) -> Any:
-    """The value without nulls and empty parts: absent and empty are equal on the wire."""
+    """Return the value without nulls and empty parts: absent and empty are equal on the wire."""
     if isinstance(value, dict):
         pairs = ((key, _normalize(item)) for key, item in value.items())
         return {key: item for key, item in pairs if item is not None} or None

@@ -24,7 +24,7 @@ _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T"
 
 
 def dump(template: Mapping[str, Any]) -> str:
-    """The text of `%#v` with sorted maps and without addresses, its type in front.
+    """Return the text of `%#v` with sorted maps and without addresses, its type in front.
 
     The template is as an API server sends it: canonical quantities, defaults filled in.
     """
@@ -33,7 +33,7 @@ def dump(template: Mapping[str, Any]) -> str:
 
 @cache
 def _show_type(go_type: str) -> Callable[[Any], str]:
-    """The function that shows values of a type."""
+    """Return the function that shows values of a type."""
     if go_type.startswith("*"):
         show_target = _show_type(go_type[1:])
         return lambda value: _NIL if value is None else show_target(value)
@@ -87,7 +87,7 @@ def _int_or_string(value: int | str | None) -> str:
 
 
 def _quantity(value: str | None) -> str:
-    """The parts that Go's parser leaves: it keeps the text where it knows that it is canonical."""
+    """Return the parts that Go's parser leaves: it keeps the text where it knows that it is canonical."""
     text = quantity.canonical(str(value or "0"))
     digits = text.rstrip("".join(_BINARY) + "".join(_DECIMAL)) if "e" not in text else text.partition("e")[0]
     suffix = text[len(digits) :]

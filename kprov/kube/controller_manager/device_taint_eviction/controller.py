@@ -96,7 +96,7 @@ class DeviceTaintEvictionController(Controller):
             await self._evict(pod, when)
 
     def _compute_eviction_time(self, pod: Pod) -> float | None:
-        """The Unix time at which the pod has to go. None: it may stay."""
+        """Return the Unix time at which the pod has to go. None: it may stay."""
         if not pod.spec.node_name:
             return None
         generated = get_generated_names(pod)
@@ -195,6 +195,6 @@ def _list_pools_of_claim(claim: JsonObject) -> set[str]:
 
 
 def _list_results(claim: JsonObject) -> list[JsonObject]:
-    """The devices that are allocated to the claim."""
+    """Return the devices that are allocated to the claim."""
     allocation = (claim.get("status") or {}).get("allocation") or {}
     return list((allocation.get("devices") or {}).get("results") or ())

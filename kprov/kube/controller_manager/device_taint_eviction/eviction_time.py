@@ -16,7 +16,7 @@ def has_evicting_taint(resource_slice: JsonMapping) -> bool:
 
 
 def find_device(slices: Iterable[JsonMapping], name: str) -> JsonMapping | None:
-    """A device of a pool. slices: all of the pool. Only those of its newest generation count."""
+    """Return a device of a pool. slices: all of the pool. Only those of its newest generation count."""
     known = list(slices)
     newest = max((_get_generation(each) for each in known), default=0)
     for each in known:
@@ -29,7 +29,7 @@ def find_device(slices: Iterable[JsonMapping], name: str) -> JsonMapping | None:
 
 
 def compute_eviction_time(result: JsonMapping, device: JsonMapping) -> float | None:
-    """The Unix time at which pods have to leave an allocated device. None: they may stay.
+    """Return the Unix time at which pods have to leave an allocated device. None: they may stay.
 
     result: what was allocated, with the tolerations of its request.
     """

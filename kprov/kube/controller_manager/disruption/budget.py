@@ -31,7 +31,7 @@ class Evicted:
 
 
 def find_evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicted:
-    """Sort status.disruptedPods at Unix time ``now``. Pods that are deleted or being deleted are left out."""
+    """Sort status.disruptedPods at Unix time `now`. Pods that are deleted or being deleted are left out."""
     awaited: dict[str, str] = {}
     stayed: list[Pod] = []
     left: list[float] = []
@@ -73,7 +73,7 @@ def compute_desired(pdb: PodDisruptionBudget, expected: int) -> int:
 def make_status(
     pdb: PodDisruptionBudget, *, current: int, wanted: int, expected: int, awaited: dict[str, str], stamp: str
 ) -> dict[str, Any]:
-    """The whole status document. ``stamp``: now, RFC 3339."""
+    """Return the whole status document. `stamp`: now, RFC 3339."""
     # Without pods no eviction is allowed, so that new pods are safe until they are counted.
     allowed = max(0, current - wanted) if expected > 0 else 0
     generation = pdb.metadata.generation
@@ -106,7 +106,7 @@ def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
 
 
 def make_failed_status(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
-    """The status for a budget that cannot be computed: no eviction is allowed."""
+    """Return the status for a budget that cannot be computed: no eviction is allowed."""
     observed = pdb.status.observed_generation
     conditions = _condition(pdb, "False", "SyncFailed", why, observed, stamp)
     return {"disruptionsAllowed": 0, "conditions": conditions}

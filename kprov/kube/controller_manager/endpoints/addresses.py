@@ -9,14 +9,14 @@ HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
 
 
 def is_member(pod: Pod, *, terminating: bool) -> bool:
-    """Whether the pod is an endpoint. ``terminating``: whether terminating pods are."""
+    """Whether the pod is an endpoint. `terminating`: whether terminating pods are."""
     if pod_conditions.is_terminal(pod) or not pod.status.pod_ips:
         return False
     return terminating or not pod.metadata.deletion_timestamp
 
 
 def get_address(pod: Pod, family: str) -> str:
-    """The pod's first address of the family (IPv4, IPv6), or ""."""
+    """Return the pod's first address of the family (IPv4, IPv6), or ""."""
     wants_colon = family == "IPv6"
     for entry in pod.status.pod_ips:
         if (":" in entry.ip) == wants_colon:
@@ -29,12 +29,15 @@ def is_headless(service: Service) -> bool:
 
 
 def get_hostname(pod: Pod, service: Service) -> str:
-    """The pod's name in DNS below a headless service, or ""."""
+    """Return the pod's name in DNS below a headless service, or ""."""
     return pod.spec.hostname if pod.spec.hostname and pod.spec.subdomain == service.metadata.name else ""
 
 
 def find_target_port(pod: Pod, port: ServicePort) -> int | None:
-    """The number of the service port's target port in this pod. None if the pod has no port of that name."""
+    """Return the number of the service port's target port in this pod.
+
+    None if the pod has no port of that name.
+    """
     target = port.target_port or port.port
     if isinstance(target, int):
         return target

@@ -47,7 +47,7 @@ def is_mirrored(endpoints: Endpoints) -> bool:
 
 
 def make_wanted(endpoints: Endpoints, limit: int) -> Wanted:
-    """At most ``limit`` addresses of a subset, the ready ones first."""
+    """At most `limit` addresses of a subset, the ready ones first."""
     result = Wanted()
     for ports, addresses in _repack(endpoints.subsets):
         added = 0
@@ -186,7 +186,7 @@ def _make_endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpo
 
 
 def _drop_zero_values(text: str) -> str:
-    """The address without leading zeros: stored IPv4 addresses may have them (010.001.002.003)."""
+    """Return the address without leading zeros: stored IPv4 addresses may have them (010.001.002.003)."""
     if ":" in text:
         return text
     return ".".join(part.lstrip("0") or "0" if part.isdecimal() else part for part in text.split("."))

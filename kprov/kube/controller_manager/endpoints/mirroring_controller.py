@@ -102,7 +102,7 @@ class EndpointSliceMirroringController(Controller):
 
 
 def _must_mirror(each: EndpointSlice) -> list[str]:
-    """The key of the Endpoints of a slice, for slices of this controller."""
+    """Return the key of the Endpoints of a slice, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(MANAGED_BY) != mirror_plan.CONTROLLER or not labels.get(SERVICE_NAME):
         return []

@@ -39,7 +39,7 @@ class ServiceController(Controller):
             self._handle_pod_change(new)
 
     def list_pods(self, service: Service) -> list[Pod]:
-        """The pods that the service selects."""
+        """Return the pods that the service selects."""
         return self.pods.with_labels(service.metadata.namespace, service.spec.selector)
 
     def _handle_pod_change(self, pod: Pod) -> None:

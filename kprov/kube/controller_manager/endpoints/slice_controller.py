@@ -87,7 +87,7 @@ class EndpointSliceController(ServiceController):
 
 
 def _get_service_key(each: EndpointSlice) -> list[str]:
-    """The key of the service of a slice, for slices of this controller."""
+    """Return the key of the service of a slice, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(slice_plan.MANAGED_BY) != slice_plan.CONTROLLER or slice_plan.SERVICE_NAME not in labels:
         return []

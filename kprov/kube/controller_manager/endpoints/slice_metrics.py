@@ -48,7 +48,7 @@ class SliceMetrics:
         self._services: dict[str, _Totals] = {}
 
     def count_sync(self, result: str) -> None:
-        """result: success, stale or error."""
+        """Count a sync. result: success, stale or error."""
         _SYNCS.labels(result).inc()
 
     def count_plans(self, key: str, plans: Sequence[Plan]) -> None:

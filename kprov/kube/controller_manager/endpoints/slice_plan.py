@@ -62,7 +62,7 @@ def make_desired(
 
 
 def make_labels(service: Service) -> dict[str, str]:
-    """The service's labels and those that mark a slice of this controller."""
+    """Return the service's labels and those that mark a slice of this controller."""
     kept = {key: value for key, value in service.metadata.labels.items() if key != addresses.HEADLESS_LABEL}
     if addresses.is_headless(service):
         kept[addresses.HEADLESS_LABEL] = ""

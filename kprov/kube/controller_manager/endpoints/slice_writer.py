@@ -44,9 +44,9 @@ class WriteTracker:
 
 
 class SliceWriter:
-    """For one controller. ``key_of`` gives the key of the service that a slice of it is for, if it is one.
+    """For one controller. `key_of` gives the key of the service that a slice of it is for, if it is one.
 
-    ``changed`` is called with the key whenever such a slice changes.
+    `changed` is called with the key whenever such a slice changes.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class SliceWriter:
         self._written.forget(key)
 
     async def apply_plan(self, key: str, namespace: str, plan: Plan, owner: dict[str, Any]) -> None:
-        """Do the writes of a plan. ``owner``: the reference for slices without one. Raises ApiError."""
+        """Do the writes of a plan. `owner`: the reference for slices without one. Raises ApiError."""
         for new in plan.create:
             try:
                 made = await self._client.create(_make_document(new, owner), namespace=namespace)
@@ -123,7 +123,7 @@ class SliceWriter:
 
 
 def _make_document(each: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
-    """The whole object, with empty lists and false conditions."""
+    """Return the whole object, with empty lists and false conditions."""
     document: dict[str, Any] = msgspec.to_builtins(each)
     document |= {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
     document["endpoints"] = [msgspec.to_builtins(entry) for entry in each.endpoints or []]

@@ -29,7 +29,7 @@ def make_labels(service: Service) -> dict[str, str]:
 
 
 def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, Any]], bool]:
-    """(the subsets, whether they were truncated)."""
+    """Return the subsets, and whether they were truncated."""
     family = service.spec.ip_families[0] if service.spec.ip_families else "IPv4"
     by_port: dict[Port | None, Members] = {}
     publish = service.spec.publish_not_ready_addresses
@@ -49,7 +49,7 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
 
 
 def read_known(endpoints: Endpoints) -> list[dict[str, Any]]:
-    """The subsets of the server's object, in the same form."""
+    """Return the subsets of the server's object, in the same form."""
     result = []
     for subset in endpoints.subsets:
         document: dict[str, Any] = msgspec.to_builtins(subset)
@@ -75,7 +75,7 @@ def _make_address(service: Service, pod: Pod, ip: str) -> dict[str, Any]:
 
 
 def _find_ports(service: Service, pod: Pod) -> list[Port | None]:
-    """The service's ports that the pod has. None for a headless service without ports."""
+    """Return the service's ports that the pod has. None for a headless service without ports."""
     if not service.spec.ports:
         return [None]
     numbers = ((port, addresses.find_target_port(pod, port)) for port in service.spec.ports)

@@ -39,11 +39,11 @@ class ClientBuilder:
             self._unidentified = self._unidentified.guard_changes(get_seconds_left)
 
     def make_root_client(self, name: str) -> RestClient:
-        """A client with the identity of the kubeconfig; its user agent has the name."""
+        """Return a client with the identity of the kubeconfig; its user agent has the name."""
         return self._root.derive(f"{make_user_agent()}/{name}")
 
     def make_client(self, account: str) -> RestClient:
-        """The client of the controller with that service account."""
+        """Return the client of the controller with that service account."""
         if self._unidentified is None:
             return self.make_root_client(account)
         user = f"system:serviceaccount:{NAMESPACE}:{account}"

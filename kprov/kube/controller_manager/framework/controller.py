@@ -38,10 +38,10 @@ class Context:
 
 
 class Controller:
-    """Informers add keys to a queue, ``sync(key)`` reconciles the object. It is retried if it raises.
+    """Informers add keys to a queue, `sync(key)` reconciles the object. It is retried if it raises.
 
     name: in the log. queue_name: of the queue's metrics, if they have another name; "" for no metrics.
-    concurrency: the option with the number of keys that are synced at once, instead of ``workers``.
+    concurrency: the option with the number of keys that are synced at once, instead of `workers`.
     """
 
     name: ClassVar[str]
@@ -57,11 +57,11 @@ class Controller:
 
     @classmethod
     def get_queue_name(cls) -> str:
-        """The name of the queue in the workqueue_* metrics. "" for none."""
+        """Return the name of the queue in the workqueue_* metrics. "" for none."""
         return cls.name if cls.queue_name is None else cls.queue_name
 
     def resource_of(self, informer: Informer[Object]) -> ResourceClient[Object]:
-        """Requests for an informer's resource with the identity of the controller."""
+        """Request for an informer's resource with the identity of the controller."""
         return informer.resource.with_client(self.client)
 
     async def sync(self, key: str) -> None:
@@ -78,7 +78,7 @@ class Controller:
 
 
 async def run_periodically(seconds: float, work: Callable[[], Any], name: str) -> None:
-    """Await ``work()`` every ``seconds``. Logs a failure and goes on."""
+    """Await `work()` every `seconds`. Logs a failure and goes on."""
     while True:
         try:
             await work()

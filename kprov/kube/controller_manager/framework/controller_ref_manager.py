@@ -29,12 +29,12 @@ def parse_selector(selector: LabelSelector | None) -> selectors.LabelSelector:
 
 
 def get_required_labels(selector: LabelSelector | None) -> Mapping[str, str] | None:
-    """The labels that an object must have to match, besides expressions. None: nothing matches."""
+    """Return the labels that an object must have to match, besides expressions. None: nothing matches."""
     return None if selector is None else selector.match_labels
 
 
 def make_controller_reference(owner: Object, api_version: str, kind: str) -> dict[str, Any]:
-    """The reference that marks ``owner`` as the one managing controller."""
+    """Return the reference that marks `owner` as the one managing controller."""
     return {
         "apiVersion": api_version,
         "kind": kind,
@@ -65,7 +65,7 @@ class ControllerRefManager:
         is_owner_alive: Callable[[], Awaitable[bool]],
         finalizers: Sequence[str] = (),
     ) -> None:
-        """finalizers: those that a child gets with its adoption and loses with its release."""
+        """Take the finalizers that a child gets with its adoption and loses with its release."""
         self._owner = owner
         self._reference = make_controller_reference(owner, api_version, kind)
         self._selector = selector

@@ -21,17 +21,17 @@ _PREFIX_LIMIT: Final = 223
 
 
 def make_revision_patch(template: JsonObject) -> JsonObject:
-    """The strategic merge patch that gives an owner this template again."""
+    """Return the strategic merge patch that gives an owner this template again."""
     return {"spec": {"template": {**template, "$patch": "replace"}}}
 
 
 def make_revision_data(template: JsonObject) -> bytes:
-    """The patch as Go encodes a map: sorted keys, no spaces, escaped HTML characters."""
+    """Return the patch as Go encodes a map: sorted keys, no spaces, escaped HTML characters."""
     return go_json.dumps(make_revision_patch(template), orjson.OPT_SORT_KEYS)
 
 
 def read_template(data: Any) -> JsonObject:
-    """The template that the data of a revision restore. Raises ValueError if they have none."""
+    """Return the template that the data of a revision restore. Raises ValueError if they have none."""
     try:
         template = data["spec"]["template"]
         return {key: value for key, value in template.items() if key != "$patch"}
@@ -40,7 +40,7 @@ def read_template(data: Any) -> JsonObject:
 
 
 def compute_data_hash(data: bytes, collision_count: int) -> str:
-    """The hash of a revision's data (HashControllerRevision). Each collision count gives another."""
+    """Return the hash of a revision's data (HashControllerRevision). Each collision count gives another."""
     return encode_hash(_fnv1(data + str(collision_count).encode()))
 
 

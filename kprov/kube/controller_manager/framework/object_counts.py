@@ -42,7 +42,7 @@ class _Counts:
             self._add(labels, 1)
 
     def _add(self, labels: Labels, change: int) -> None:
-        """A series without objects disappears, as upstream's collectors show none."""
+        """Remove a series without objects, as upstream's collectors show none."""
         self._counts[labels] += change
         if self._counts[labels]:
             self._gauge.labels(*labels).set(self._counts[labels])

@@ -28,7 +28,7 @@ _FIRST_PAUSE_SECONDS: Final = 0.5
 
 
 class ServiceAccountToken:
-    """The token source of one account in kube-system. ``client`` creates the account if it is missing.
+    """The token source of one account in kube-system. `client` creates the account if it is missing.
 
     clock: seconds since any time.
     """
@@ -44,7 +44,7 @@ class ServiceAccountToken:
         self._lock = asyncio.Lock()
 
     async def get_token(self) -> str:
-        """A token with at least a fifth of its life left. Raises ApiError and TransportError.
+        """Return a token with at least a fifth of its life left. Raises ApiError and TransportError.
 
         If the server issues no new token, the old one serves on.
         """

@@ -54,7 +54,7 @@ async def update_status(
 async def edit_read(resource: ResourceClient[Kind], obj: Kind, edit: Callable[[JsonObject], None]) -> Kind:
     """Read the whole object and update it, for views that lack fields. edit: changes the whole object.
 
-    409 if the object has another version than ``obj``.
+    409 if the object has another version than `obj`.
     """
     document = await _read(resource, obj)
     edit(document)

@@ -144,7 +144,7 @@ class GarbageCollector(Controller):
         return all(owner and not owner.deleting_dependents for owner in owners)
 
     def _find_owner(self, node: Node, reference: OwnerReference) -> Node | None:
-        """The owner, if its object was seen at the place that the reference names."""
+        """Return the owner, if its object was seen at the place that the reference names."""
         owner = self.graph.get(reference.uid)
         is_known = owner is not None and not owner.virtual and is_owner(owner, node, reference)
         return owner if is_known else None
@@ -194,7 +194,7 @@ class GarbageCollector(Controller):
         return await self._get(resource, node.namespace, reference.name, reference.uid)
 
     async def _get(self, resource: ApiResource, namespace: str, name: str, uid: str) -> Owned | None:
-        """The object, if it exists and has that UID."""
+        """Return the object, if it exists and has that UID."""
         if resource.namespaced and not namespace:
             raise NamespacedOwnerError(f"its owner, the {resource.kind} {name}, is namespaced")
         try:
@@ -303,7 +303,7 @@ class GarbageCollector(Controller):
         self._recorder.event(about, "Warning", "OwnerRefInvalidNamespace", text)
 
     def _complete(self, identity: Identity) -> Identity:
-        """The identity without a namespace if objects of that kind have none."""
+        """Return the identity without a namespace if objects of that kind have none."""
         resource = self._monitors.resource_of_group(identity.group, identity.kind)
         is_namespaced = resource is None or resource.namespaced
         return identity if is_namespaced else replace(identity, namespace="")

@@ -31,7 +31,7 @@ class Identity:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """An object. ``virtual``: only references to it were seen, not the object itself.
+    """An object. `virtual`: only references to it were seen, not the object itself.
 
     The other fields of a virtual node are what one of its dependents says, which may be wrong.
     """
@@ -82,7 +82,7 @@ class Graph:
         return self.nodes.get(uid)
 
     def observe(self, api_version: str, kind: str, obj: AnyObject) -> Work:
-        """An object is new or changed."""
+        """Return an object is new or changed."""
         meta, work = obj.metadata, Work()
         node = self.nodes.get(meta.uid)
         if node is None:
@@ -112,7 +112,10 @@ class Graph:
         return work
 
     def remove(self, uid: str) -> Work:
-        """An object is gone. Its dependents lost an owner, its owners may have waited for its deletion."""
+        """Return an object is gone.
+
+        Its dependents lost an owner, its owners may have waited for its deletion.
+        """
         work = Work()
         node = self.nodes.pop(uid, None)
         if node is None:
@@ -129,7 +132,7 @@ class Graph:
         return work
 
     def remove_absent(self, identity: Identity) -> Work:
-        """The server has no such object. A reference of a dependent may have named a wrong place."""
+        """Return the server has no such object. A reference of a dependent may have named a wrong place."""
         node = self.nodes.get(identity.uid)
         if node is None:
             return Work()
@@ -207,12 +210,12 @@ class Graph:
 
 
 def get_group(api_version: str) -> str:
-    """The API group. "" for the core group."""
+    """Return the API group. "" for the core group."""
     return api_version.partition("/")[0] if "/" in api_version else ""
 
 
 def identify_owner(dependent: Node, reference: OwnerReference) -> Identity:
-    """What a dependent says about its owner, if the owner has a namespace."""
+    """Return what a dependent says about its owner, if the owner has a namespace."""
     group = get_group(reference.api_version)
     return Identity(reference.uid, group, reference.kind, dependent.namespace, reference.name)
 

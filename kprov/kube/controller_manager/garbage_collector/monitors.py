@@ -32,7 +32,7 @@ _SYNC_ERRORS: Final = metrics.counter(
 
 
 class Monitors:
-    """``seen(resource, obj)`` and ``gone(resource, obj)`` are called for every object of every kind."""
+    """`seen(resource, obj)` and `gone(resource, obj)` are called for every object of every kind."""
 
     def __init__(
         self,
@@ -49,14 +49,17 @@ class Monitors:
         self._kinds: dict[tuple[str, str], ApiResource] = {}
 
     def resource(self, api_version: str, kind: str) -> ApiResource | None:
-        """The resource of a kind, in any version of the group. None if the server does not have the kind."""
+        """Return the resource of a kind, in any version of the group.
+
+        None if the server does not have the kind.
+        """
         return self.resource_of_group(get_group(api_version), kind)
 
     def resource_of_group(self, group: str, kind: str) -> ApiResource | None:
         return self._kinds.get((group, kind))
 
     def find(self, node: Node) -> AnyObject | None:
-        """The object of a node as its informer has it, or None."""
+        """Return the object of a node as its informer has it, or None."""
         resource = self.resource(node.api_version, node.kind)
         informer = self._running.get((resource.group, resource.plural)) if resource else None
         found = informer.get(node.namespace, node.name) if informer is not None else None

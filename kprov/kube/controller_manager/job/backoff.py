@@ -21,7 +21,7 @@ class Backoff:
     last_failure: float = 0.0
 
     def count_ended(self, succeeded: Sequence[Pod], failed: Sequence[Pod]) -> "Backoff":
-        """The state after these pods have ended too. A success forgets the failures before it."""
+        """Return the state after these pods have ended too. A success forgets the failures before it."""
         times = sorted(map(get_finish_time, failed))
         if not succeeded:
             return Backoff(self.failures + len(times), times[-1]) if times else self
@@ -38,14 +38,14 @@ class Backoff:
 
 
 def compute_index_wait(last_failed: Pod | None, now: float) -> float:
-    """The same for one index, whose last pod counts the failures in its annotations."""
+    """Return the same for one index, whose last pod counts the failures in its annotations."""
     if last_failed is None:
         return 0.0
     return Backoff(sum(get_failures(last_failed)) + 1, get_finish_time(last_failed)).compute_wait(now)
 
 
 def get_finish_time(pod: Pod) -> float:
-    """The Unix time at which a pod ended: of its containers, of its condition Ready, of its deletion."""
+    """Return the Unix time of a pod's end: of its containers, of its condition Ready, of its deletion."""
     if (end := _get_containers_finish(pod)) is not None:
         return end
     ready = pod_conditions.find_condition(pod, "Ready")

@@ -27,14 +27,14 @@ def make_condition(
 
 
 def find_true_condition(job: Job, *kinds: str) -> Condition | None:
-    """The first condition of one of these types that is True."""
+    """Return the first condition of one of these types that is True."""
     return next(
         (each for each in job.status.conditions if each.type in kinds and each.status == "True"), None
     )
 
 
 def find_finished_condition(job: Job) -> Condition | None:
-    """The condition Complete or Failed that ends the job."""
+    """Return the condition Complete or Failed that ends the job."""
     return find_true_condition(job, COMPLETE, FAILED)
 
 

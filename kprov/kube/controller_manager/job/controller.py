@@ -196,7 +196,7 @@ class JobController(Controller):
         return True
 
     async def _claim_pods(self, job: Job) -> list[Pod]:
-        """The pods of the job, adopted ones too."""
+        """Return the pods of the job, adopted ones too."""
         namespace, uid = job.metadata.namespace, job.metadata.uid
         orphans = self._pods.by_index("job-orphan", uid)
         if job.spec.manual_selector:
@@ -256,7 +256,7 @@ class JobController(Controller):
 
 
 def _with_finalizer(pod: Pod) -> Pod:
-    """The pod after its adoption, which the informer has not shown yet."""
+    """Return the pod after its adoption, which the informer has not shown yet."""
     if has_finalizer(pod):
         return pod
     metadata = msgspec.structs.replace(pod.metadata, finalizers=[*pod.metadata.finalizers, FINALIZER])

@@ -108,12 +108,12 @@ class JobEvents:
         self._handle_deletion(pod, is_final=True)
 
     def resolve(self, namespace: str, owner: OwnerReference) -> Job | None:
-        """The job of an owner reference."""
+        """Return the job of an owner reference."""
         job = self._jobs.get(namespace, owner.name) if owner.kind == KIND else None
         return job if job is not None and job.metadata.uid == owner.uid else None
 
     def _handle_deletion(self, pod: Pod, *, is_final: bool) -> None:
-        """A pod that is gone, or will be: its job may replace it now."""
+        """Sync the job of a pod that is gone, or will be: it may replace the pod now."""
         owner = pod.metadata.controller()
         job = self.resolve(pod.metadata.namespace, owner) if owner else None
         if job is None or is_finished(job):
@@ -126,7 +126,7 @@ class JobEvents:
         self._enqueue_after(job.key, BATCH_SECONDS)
 
     def _handle_orphan(self, pod: Pod) -> None:
-        """A pod without a controller: jobs that select it may adopt it."""
+        """Sync the jobs that select a pod without a controller: they may adopt it."""
         if has_finalizer(pod):
             self._orphans.add_pod(pod)
         namespace, uid = pod.metadata.namespace, pod.metadata.labels.get(CONTROLLER_UID)

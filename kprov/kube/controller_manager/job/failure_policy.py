@@ -24,7 +24,7 @@ class FailureMatch(NamedTuple):
 
 
 def match_failure_policy(policy: JsonObject | None, pod: Pod) -> FailureMatch:
-    """The first rule that matches the failed pod decides."""
+    """Return the first rule that matches the failed pod decides."""
     for index, rule in enumerate((policy or {}).get("rules") or ()):
         action = rule["action"]
         where = f"{pod.metadata.namespace}/{pod.metadata.name}"
@@ -41,7 +41,7 @@ def match_failure_policy(policy: JsonObject | None, pod: Pod) -> FailureMatch:
 
 
 def _find_container(pod: Pod, requirement: JsonObject) -> ContainerStatus | None:
-    """The first container that ended with an exit code of the requirement."""
+    """Return the first container that ended with an exit code of the requirement."""
     name = requirement.get("containerName")
     values = set(requirement.get("values") or ())
     is_in = requirement["operator"] == "In"

@@ -16,9 +16,9 @@ REACHED: Final = ("CompletionsReached", "Reached expected number of succeeded po
 
 
 def find_end(state: JobState, now: float, stamp: str) -> Condition | None:
-    """The condition that ends the job before all its pods have succeeded. None if it goes on.
+    """Return the condition that ends the job before all its pods have succeeded. None if it goes on.
 
-    ``now`` is Unix time, ``stamp`` the same as RFC 3339.
+    `now` is Unix time, `stamp` the same as RFC 3339.
     """
     job = state.job
     if met := conditions.find_true_condition(job, conditions.SUCCESS_CRITERIA_MET):

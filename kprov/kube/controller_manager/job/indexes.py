@@ -21,7 +21,7 @@ class IndexRanges:
 
     @classmethod
     def parse(cls, text: str, completions: int) -> Self:
-        """Parse "1,3-5" without the indexes that are not below ``completions``. Ignores malformed ranges."""
+        """Parse "1,3-5" without the indexes that are not below `completions`. Ignores malformed ranges."""
         return cls(_join(_parse_ranges(text, completions)))
 
     def merge(self, other: "IndexRanges") -> "IndexRanges":
@@ -40,7 +40,7 @@ class IndexRanges:
         return total
 
     def find_missing(self, count: int, completions: int) -> list[int]:
-        """The lowest ``count`` indexes below ``completions`` that are not in the set."""
+        """Return the lowest `count` indexes below `completions` that are not in the set."""
         found: list[int] = []
         candidate = 0
         for first, last in (*self.ranges, (completions, completions)):
@@ -57,7 +57,7 @@ class IndexRanges:
         return at < len(self.ranges) and self.ranges[at][0] <= index
 
     def __str__(self) -> str:
-        """The form of the status: "0,1", "0-2"."""
+        """Return the form of the status: "0,1", "0-2"."""
         return ",".join(
             str(first) if first == last else f"{first}{',' if last == first + 1 else '-'}{last}"
             for first, last in self.ranges

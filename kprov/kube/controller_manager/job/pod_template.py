@@ -22,7 +22,7 @@ _PREFIX_MAX: Final = 58
 
 
 def build_template(job: Job) -> JsonObject:
-    """The template of all pods of the job."""
+    """Return the template of all pods of the job."""
     template: JsonObject = copy.deepcopy(job.spec.template)
     finalizers: list[str] = template.setdefault("metadata", {}).setdefault("finalizers", [])
     if FINALIZER not in finalizers:
@@ -43,7 +43,10 @@ def _add_index_variable(container: JsonObject) -> None:
 
 
 def add_index(template: JsonObject, job: Job, index: int, replaced: Pod | None) -> JsonObject:
-    """The template of the pod of an index. replaced: the failed pod whose count of failures it takes over."""
+    """Return the template of the pod of an index.
+
+    replaced: the failed pod whose count of failures it takes over.
+    """
     metadata = template["metadata"]
     annotations = {**(metadata.get("annotations") or {}), COMPLETION_INDEX: str(index)}
     if job.spec.backoff_limit_per_index is not None:
@@ -68,6 +71,6 @@ def _count_failures(job: Job, replaced: Pod | None) -> dict[str, str]:
 
 
 def make_name_prefix(job: Job, index: int) -> str:
-    """The prefix of the generated name of the pod of an index."""
+    """Return the prefix of the generated name of the pod of an index."""
     suffix = f"-{index}-"
     return f"{job.metadata.name[: _PREFIX_MAX - len(suffix)]}{suffix}"

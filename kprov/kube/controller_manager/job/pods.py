@@ -182,7 +182,7 @@ def _count_wanted(state: JobState) -> int:
 
 
 def _find_indexes(state: JobState, count: int, now: float) -> tuple[list[int], float]:
-    """The indexes that get a pod now. Without one: the seconds until the first back-off has passed."""
+    """Return the indexes that get a pod now. Without one: the seconds until the first back-off has passed."""
     taken = state.succeeded_indexes.merge(IndexRanges.of(list_indexes(state.active)))
     if replaces_only_failed_pods(state.job):
         taken = taken.merge(IndexRanges.of(list_indexes(filter(is_terminating, state.pods))))

@@ -25,7 +25,7 @@ from kprov.kube.controller_manager.job.tracked_pods import (
 
 @dataclass(slots=True)
 class JobState:
-    """A job, whose status the sync changes, with its pods. Computed by ``compute_state``."""
+    """A job, whose status the sync changes, with its pods. Computed by `compute_state`."""
 
     job: Job
     pods: list[Pod]
@@ -137,7 +137,7 @@ def _fails_index(pod: Pod, job: Job) -> bool:
 
 
 def _find_replaceable(state: JobState) -> dict[int, Pod]:
-    """The last failed pod of each index that needs a new one (getPodsWithDelayedDeletionPerIndex)."""
+    """Return the last failed pod of each index that needs a new one (getPodsWithDelayedDeletionPerIndex)."""
     active = list_indexes(state.active)
     found: dict[int, Pod] = {}
     for pod in state.pods:

@@ -5,7 +5,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def match_success_policy(policy: JsonObject | None, completions: int, succeeded: IndexRanges) -> str:
-    """The message of the condition if a rule is met, else ""."""
+    """Return the message of the condition if a rule is met, else ""."""
     if not len(succeeded):
         return ""
     for index, rule in enumerate((policy or {}).get("rules") or ()):

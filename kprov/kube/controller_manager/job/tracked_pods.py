@@ -51,13 +51,13 @@ def is_terminating(pod: Pod) -> bool:
 
 
 def get_completion_index(pod: Pod) -> int | None:
-    """The index of the pod. None if it has none or a wrong one."""
+    """Return the index of the pod. None if it has none or a wrong one."""
     text = pod.metadata.annotations.get(COMPLETION_INDEX, "").removeprefix("+")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def get_valid_index(pod: Pod, job: Job) -> int | None:
-    """The index of the pod if it is below the job's completions."""
+    """Return the index of the pod if it is below the job's completions."""
     index = get_completion_index(pod)
     return index if index is not None and index < (job.spec.completions or 0) else None
 

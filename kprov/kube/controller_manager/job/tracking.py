@@ -119,7 +119,7 @@ class StatusTracker:
         return stored
 
     async def _remove_finalizers(self, key: str, pods: Sequence[Pod]) -> tuple[set[str], Exception | None]:
-        """Returns the UIDs of the pods that have no finalizer any more, and the first error."""
+        """Return the UIDs of the pods that have no finalizer any more, and the first error."""
         results = await asyncio.gather(
             *(self._remove_finalizer(key, pod) for pod in pods), return_exceptions=True
         )
@@ -289,5 +289,5 @@ def _count_new(job: Job, now: str | None, before: str | None) -> int:
 
 
 def copy_job(job: Job) -> Job:
-    """A job whose status may be changed. Its metadata and spec are those of the shared object."""
+    """Return a job whose status may be changed. Its metadata and spec are those of the shared object."""
     return msgspec.structs.replace(job, status=copy.deepcopy(job.status))

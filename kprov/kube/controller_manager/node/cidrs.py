@@ -7,7 +7,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class CidrSet:
-    """The ``count`` parts of one cluster range. A cursor moves on: a free part is not reused immediately."""
+    """The `count` parts of one cluster range. A cursor moves on: a free part is not reused immediately."""
 
     def __init__(self, cluster: Network, prefix: int, kept_free: Sequence[Network] = ()) -> None:
         if prefix < cluster.prefixlen:
@@ -19,7 +19,7 @@ class CidrSet:
         self._next = 0
 
     def allocate(self, is_taken: Callable[[str], bool]) -> str | None:
-        """The next part for which ``is_taken`` is false. None if all are taken."""
+        """Return the next part for which `is_taken` is false. None if all are taken."""
         for step in range(self.count):
             index = (self._next + step) % self.count
             part = self._part(index)

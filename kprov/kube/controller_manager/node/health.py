@@ -42,13 +42,13 @@ def find_condition(node: Node, kind: str) -> Condition | None:
 
 
 def get_ready_status(node: Node) -> str:
-    """True, False or Unknown. Unknown for a node that never reported."""
+    """Return True, False or Unknown. Unknown for a node that never reported."""
     ready = find_condition(node, "Ready")
     return ready.status if ready is not None else "Unknown"
 
 
 def get_last_heartbeat(node: Node, renew_time: str | None) -> tuple[Any, ...]:
-    """Changes whenever the kubelet posts a status or renews its lease."""
+    """Change whenever the kubelet posts a status or renews its lease."""
     ready = find_condition(node, "Ready")
     return (
         node.metadata.uid,
@@ -86,7 +86,7 @@ def make_unknown_conditions(node: Node, now: str) -> list[dict[str, Any]]:
 def make_taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
     """All taints the node should have, None when it has them.
 
-    ``evict`` allows to set the NoExecute taint now; without it one that is there stays and none is added.
+    `evict` allows to set the NoExecute taint now; without it one that is there stays and none is added.
     """
     ready = get_ready_status(node)
     wanted = {
@@ -132,7 +132,7 @@ def _is_managed(key: str, effect: str) -> bool:
 
 
 def drop_eviction_taints(node: Node) -> list[Taint] | None:
-    """The node's taints without those that end pods of a silent node. None: it has none of them."""
+    """Return the node's taints without those that end pods of a silent node. None: it has none of them."""
     kept = [
         taint
         for taint in node.spec.taints
@@ -142,7 +142,7 @@ def drop_eviction_taints(node: Node) -> list[Taint] | None:
 
 
 def find_wrong_labels(node: Node) -> dict[str, str]:
-    """The old labels of architecture and system that have to follow the current ones."""
+    """Return the old labels of architecture and system that have to follow the current ones."""
     labels = node.metadata.labels
     return {
         old: labels[current]

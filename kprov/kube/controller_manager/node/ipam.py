@@ -91,7 +91,7 @@ class NodeIpamController(Controller):
         return parts
 
     def _compute_usage(self, cidrs: CidrSet) -> float:
-        """The used part of a range, from 0 to 1."""
+        """Return the used part of a range, from 0 to 1."""
         used = sum(cidrs.contains(part) for node in self._nodes.list() for part in node.spec.pod_cidrs)
         return used / cidrs.count
 

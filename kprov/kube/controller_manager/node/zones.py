@@ -35,7 +35,7 @@ class ZoneState(Enum):
 
 
 def get_zone(node: Node) -> str:
-    """The key of a node's zone, "" without labels. The null character keeps two keys apart."""
+    """Return the key of a node's zone, "" without labels. The null character keeps two keys apart."""
     labels = node.metadata.labels
     zone = next((labels[key] for key in _ZONE_LABELS if key in labels), "")
     region = next((labels[key] for key in _REGION_LABELS if key in labels), "")
@@ -47,7 +47,10 @@ def counts_for_zone(node: Node) -> bool:
 
 
 def compute_state(nodes: Sequence[Node], threshold: float) -> ZoneState:
-    """The state of a zone with these nodes. threshold: the part of failed nodes that makes it PARTIAL."""
+    """Return the state of a zone with these nodes.
+
+    threshold: the part of failed nodes that makes it PARTIAL.
+    """
     failed = _count_failed(nodes)
     if failed and failed == len(nodes):
         return ZoneState.FULL

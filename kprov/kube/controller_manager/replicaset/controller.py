@@ -63,7 +63,7 @@ class ReplicaSetController(Controller):
         )
 
     def sets(self, context: Context) -> Informer[ReplicaSet]:
-        """The informer of the sets, with an index "owner"."""
+        """Return the informer of the sets, with an index "owner"."""
         return context.informers.informer(
             "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": index_by_owner}
         )
@@ -238,7 +238,7 @@ class ReplicaSetController(Controller):
 
 
 def _first(errors: Sequence[BaseException]) -> Exception | None:
-    """The error to report. Creations in a terminating namespace fail as expected and are left out."""
+    """Return the error to report. Creations in a terminating namespace fail as expected and are left out."""
     for error in errors:
         if isinstance(error, ApiError) and error.is_namespace_terminating:
             continue

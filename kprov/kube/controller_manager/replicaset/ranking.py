@@ -16,9 +16,9 @@ _NEVER: Final = math.inf
 
 
 def rank_pods_to_delete(pods: Sequence[Pod], related: Iterable[Pod], count: int, now: float) -> list[Pod]:
-    """The ``count`` pods whose loss hurts least; ``related`` are the active pods of the same workload.
+    """Return the `count` pods whose loss hurts least; `related` are the active pods of the same workload.
 
-    ``now`` is Unix time: ages are compared by their magnitude, so that equally old pods go at random.
+    `now` is Unix time: ages are compared by their magnitude, so that equally old pods go at random.
     """
     on_node = Counter(pod.spec.node_name for pod in related if pod_conditions.is_active(pod))
     return sorted(pods, key=lambda pod: _rank(pod, on_node[pod.spec.node_name], now))[:count]

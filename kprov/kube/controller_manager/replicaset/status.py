@@ -36,7 +36,7 @@ def calculate_status(
 
 
 def is_current(rs: ReplicaSet) -> dict[str, Any]:
-    """The server's status, in the same form."""
+    """Return the server's status, in the same form."""
     status = rs.status
     return {
         "replicas": status.replicas,

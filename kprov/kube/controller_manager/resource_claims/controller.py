@@ -117,7 +117,10 @@ class ResourceClaimController(Controller):
     async def _ensure_claim(
         self, pod: Pod, entry: PodResourceClaim, names: dict[str, str | None]
     ) -> str | None:
-        """The name of a claim that is generated now, or that the pod's status lacks. None: nothing is new."""
+        """Return the name of a claim that is generated now, or that the pod's status lacks.
+
+        None: nothing is new.
+        """
         template_name = entry.resource_claim_template_name
         if template_name is None or (entry.name in names and names[entry.name] is None):
             return None
@@ -136,14 +139,14 @@ class ResourceClaimController(Controller):
         return await self._create(pod, entry, template)
 
     async def _find_generated(self, pod: Pod, entry: PodResourceClaim) -> str | None:
-        """A claim of an earlier sync that could not write the pod's status."""
+        """Return a claim of an earlier sync that could not write the pod's status."""
         for claim in self._claims.by_index(_OWNER_INDEX, pod.metadata.uid):
             if (claim["metadata"].get("annotations") or {}).get(POD_CLAIM_ANNOTATION) == entry.name:
                 return str(claim["metadata"]["name"])
         return await self._find_created(pod, entry)
 
     async def _find_created(self, pod: Pod, entry: PodResourceClaim) -> str | None:
-        """A claim that the informer does not show: not yet, or not any more."""
+        """Return a claim that the informer does not show: not yet, or not any more."""
         name = self._created.get((pod.metadata.uid, entry.name))
         if name is None:
             return None

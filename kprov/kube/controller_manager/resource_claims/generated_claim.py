@@ -12,7 +12,7 @@ _MAX_LENGTH: Final = 57
 
 
 def make_claim(pod: Pod, entry_name: str, template: JsonMapping) -> JsonObject:
-    """The claim of an entry of the pod's spec.resourceClaims."""
+    """Return the claim of an entry of the pod's spec.resourceClaims."""
     metadata = template["spec"].get("metadata") or {}
     owner = {
         "apiVersion": "v1",
@@ -37,7 +37,10 @@ def make_claim(pod: Pod, entry_name: str, template: JsonMapping) -> JsonObject:
 
 
 def make_prefix(pod: str, entry: str) -> str:
-    """The prefix of the claim's name. Both names are cut in proportion if they are too long together."""
+    """Return the prefix of the claim's name.
+
+    Both names are cut in proportion if they are too long together.
+    """
     prefix = f"{pod}-{entry}-"
     if len(prefix) <= _MAX_LENGTH:
         return prefix

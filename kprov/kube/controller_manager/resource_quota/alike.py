@@ -78,7 +78,7 @@ class AlikeObjects:
 
 
 def measure_pod(pod: Pod) -> Pod:
-    """The fields that decide about the scopes and the usage of a pod."""
+    """Return the fields that decide about the scopes and the usage of a pod."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     return Pod(
         metadata=ObjectMeta(
@@ -110,7 +110,7 @@ def measure_pod(pod: Pod) -> Pod:
 
 
 def measure_service(service: Service) -> Service:
-    """The fields that decide about the usage of a service."""
+    """Return the fields that decide about the usage of a service."""
     spec = service.spec
     return Service(
         spec=ServiceSpec(

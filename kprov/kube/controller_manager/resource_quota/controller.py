@@ -146,7 +146,7 @@ def _get_hard(quota: JsonObject) -> Amounts:
 
 
 def _get_charged(quota: JsonObject) -> frozenset[str]:
-    """The names of the resources that admission charges."""
+    """Return the names of the resources that admission charges."""
     return frozenset((quota.get("status") or {}).get("hard") or ())
 
 

@@ -78,7 +78,7 @@ class Monitors:
         quotas.add_handler(on_delete=lambda obj: changed("", "resourcequotas", _namespace(obj)))
 
     async def list_measuring(self, names: Iterable[str]) -> list[Evaluator]:
-        """Evaluators of the kinds that use one of the names, their objects being known.
+        """Return evaluators of the kinds that use one of the names, their objects being known.
 
         Raises ClientError; TimeoutError when the objects cannot be listed in time.
         """
@@ -95,7 +95,7 @@ class Monitors:
         return found
 
     def objects(self, group: str, plural: str, namespace: str) -> list[Any]:
-        """The objects of a kind, as documents if they are measured by more than their number."""
+        """Return the objects of a kind, as documents if they are measured by more than their number."""
         informer = self._informers.get((group, plural))
         found = [] if informer is None else informer.list(namespace or None)
         return [msgspec.to_builtins(each) for each in found] if (group, plural) in _VIEWS else found

@@ -77,7 +77,7 @@ class LegacyTokenCleanerController(Controller):
             )
 
     async def _get_tracking_start(self) -> datetime:
-        """The midnight after the API server began to track uses. Raises ApiError, ValueError."""
+        """Return the midnight after the API server began to track uses. Raises ApiError, ValueError."""
         found = await self._config_maps.get(_TRACKING, namespace="kube-system")
         day = parse_day(found.data.get("since", ""))
         if day is None:
@@ -93,7 +93,7 @@ class LegacyTokenCleanerController(Controller):
         return any(each.name == secret.metadata.name for each in account.secrets)
 
     def _list_mounted(self, namespace: str) -> set[str]:
-        """The names of the secrets that pods of the namespace use."""
+        """Return the names of the secrets that pods of the namespace use."""
         return {name for pod in self._pods.list(namespace) for name in list_secret_names(pod)}
 
 
@@ -109,7 +109,7 @@ def is_unused(secret: Secret, since: datetime) -> bool:
 
 
 def parse_day(text: str) -> date | None:
-    """The date of YYYY-MM-DD. None: it is not one."""
+    """Return the date of YYYY-MM-DD. None: it is not one."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:

@@ -86,7 +86,7 @@ class TokenSecretController(Controller):
 
 
 def make_claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
-    """The claims of a legacy token, without audience and expiry."""
+    """Return the claims of a legacy token, without audience and expiry."""
     namespace, name = account.metadata.namespace, account.metadata.name
     return {
         "iss": "kubernetes/serviceaccount",

@@ -27,7 +27,7 @@ def make_claim_name(ss: StatefulSet, template: JsonObject, ordinal: int) -> str:
 
 
 def make_claims(ss: StatefulSet, ordinal: int) -> dict[str, JsonObject]:
-    """The claims of one pod as documents, by the names of their templates, which are its volumes' names."""
+    """Return the claims of a pod as documents, by the names of their templates: its volumes' names."""
     claims: dict[str, JsonObject] = {}
     selected = ss.spec.selector.match_labels if ss.spec.selector else {}
     for template in ss.spec.volume_claim_templates:
@@ -47,7 +47,7 @@ def make_claims(ss: StatefulSet, ordinal: int) -> dict[str, JsonObject]:
 
 
 def make_volumes(ss: StatefulSet, ordinal: int, volumes: Iterable[JsonObject]) -> list[JsonObject]:
-    """A pod's volumes: those of its claims, then the others. A claim replaces a volume of its name."""
+    """Return a pod's volumes: those of its claims, then the others. A claim replaces a volume of its name."""
     claims = make_claims(ss, ordinal)
     bound = [
         {"name": name, "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}
@@ -123,7 +123,7 @@ def has_conflicting_controller(claim: PersistentVolumeClaim, owners: Owners) -> 
 
 
 def plan_owner_references(claim: PersistentVolumeClaim, owners: Owners) -> list[dict[str, Any]] | None:
-    """The owner references that the claim should have, or None if it needs no change."""
+    """Return the owner references that the claim should have, or None if it needs no change."""
     if is_stale(claim, owners.stateful_set) or is_stale(claim, owners.pod):
         # The garbage collector may be about to delete the claim.
         return None

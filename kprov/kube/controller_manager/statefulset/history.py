@@ -62,7 +62,7 @@ class RevisionHistory:
                     raise
 
     async def _create(self, ss: StatefulSet, number: int, count: int) -> tuple[ControllerRevision, int]:
-        """Returns the revision and the collision count that gave its name."""
+        """Return the revision and the collision count that gave its name."""
         data = make_revision_data(ss.spec.template)
         metadata = ss.spec.template.get("metadata") or {}
         # The label keeps the first hash, as upstream's does, when a collision changes the name.

@@ -14,7 +14,7 @@ _LARGEST_ORDINAL: Final = 2**31 - 1
 
 
 def split_pod_name(name: str) -> tuple[str, int]:
-    """The set's name and the ordinal in the name of a pod. ("", -1) for a name of another form."""
+    """Return the set's name and the ordinal in the name of a pod. ("", -1) for a name of another form."""
     match = _POD_NAME.fullmatch(name)
     if match is None:
         return "", -1
@@ -32,7 +32,7 @@ def is_member(ss: StatefulSet, pod: Pod) -> bool:
 
 
 def get_ordinals(ss: StatefulSet) -> range:
-    """The ordinals of the pods that the set should have."""
+    """Return the ordinals of the pods that the set should have."""
     start = (ss.spec.ordinals or {}).get("start", 0)
     return range(start, start + ss.spec.replicas)
 

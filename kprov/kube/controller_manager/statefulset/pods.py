@@ -9,7 +9,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def make_pod(ss: StatefulSet, template: JsonObject, revision: str, ordinal: int) -> JsonObject:
-    """The pod with that ordinal, from the template of that revision."""
+    """Return the pod with that ordinal, from the template of that revision."""
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
     name = make_pod_name(ss, ordinal)
     labels = {

@@ -19,7 +19,7 @@ def sort_revisions(revisions: Iterable[ControllerRevision]) -> list[ControllerRe
 def find_update_revision(
     ss: StatefulSet, revisions: Sequence[ControllerRevision]
 ) -> ControllerRevision | None:
-    """The revision of the set's template: one with the same bytes, else the newest if it means the same.
+    """Return the revision of the set's template: one with the same bytes, else the newest if equal.
 
     Bytes may differ where another release wrote them. None: a new revision is needed.
     """
@@ -42,7 +42,7 @@ def _restores(revision: ControllerRevision, ss: StatefulSet) -> bool:
 def list_surplus(
     revisions: Sequence[ControllerRevision], limit: int | None, live: set[str]
 ) -> list[ControllerRevision]:
-    """The oldest revisions beyond the limit. Those in `live` (names) do not count."""
+    """Return the oldest revisions beyond the limit. Those in `live` (names) do not count."""
     unused = [each for each in revisions if each.metadata.name not in live]
     if limit is None or limit < 0:
         return []

@@ -59,7 +59,7 @@ def is_changed(old: StatefulSetStatus, new: StatefulSetStatus) -> bool:
 
 
 def to_document(status: StatefulSetStatus) -> dict[str, int | str | None]:
-    """The fields that the controller writes, zeros too: a patch leaves out nothing."""
+    """Return the fields that the controller writes, zeros too: a patch leaves out nothing."""
     return {
         "observedGeneration": status.observed_generation,
         "replicas": status.replicas,

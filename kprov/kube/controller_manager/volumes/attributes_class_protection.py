@@ -67,7 +67,7 @@ def is_incomplete(document: JsonObject) -> bool:
 
 
 def list_for_claim(claim: PersistentVolumeClaim) -> set[str]:
-    """The classes that a claim asks for, has, or is being changed to."""
+    """Return the classes that a claim asks for, has, or is being changed to."""
     status = claim.status
     names = (
         claim.spec.get("volumeAttributesClassName"),

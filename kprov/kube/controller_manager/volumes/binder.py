@@ -201,7 +201,7 @@ class PersistentVolumeBinderController(Controller):
             self._enqueue_claim(claim)
 
     async def _sync_superfluous_volume(self, volume: PersistentVolume) -> None:
-        """The claim got another volume."""
+        """Handle that the claim got another volume."""
         is_provisioned = PROVISIONED_BY in volume.metadata.annotations
         if is_provisioned and volume.spec.get("persistentVolumeReclaimPolicy") == "Delete":
             await self._release(volume)
@@ -211,7 +211,10 @@ class PersistentVolumeBinderController(Controller):
     async def _find_claim(
         self, volume: PersistentVolume, target: dict[str, Any]
     ) -> PersistentVolumeClaim | None:
-        """The claim that the volume names. Before a release the server is asked, not only the cache."""
+        """Return the claim that the volume names.
+
+        Before a release the server is asked, not only the cache.
+        """
         name, namespace = target["name"], target["namespace"]
         claim = self._claims.get(namespace, name)
         is_known = claim is not None and claim.metadata.uid == target["uid"]
@@ -280,7 +283,7 @@ class PersistentVolumeBinderController(Controller):
         self._recorder.event(reference(obj, "v1", type(obj).__name__), kind, reason, message)
 
     def _find_default_class(self) -> StorageClass | None:
-        """The newest default class; of equally old ones the first by name."""
+        """Return the newest default class; of equally old ones the first by name."""
         names = (rules.DEFAULT_CLASS, rules.BETA_DEFAULT_CLASS)
         defaults = [
             cls
@@ -301,7 +304,7 @@ class PersistentVolumeBinderController(Controller):
             self.queue.add(f"{_VOLUME}{name}")
 
     def _handle_volume(self, volume: PersistentVolume) -> None:
-        """A volume that became available or was provisioned may be what its claim waits for."""
+        """Sync the claim that may wait for a volume that became available or was provisioned."""
         self._enqueue_volume(volume)
         target = rules.get_claim_reference(volume)
         if target is not None:
@@ -318,6 +321,6 @@ class PersistentVolumeBinderController(Controller):
 
 
 def _get_claim_uid(volume: PersistentVolume) -> str | None:
-    """The UID of the volume's claim; "" for a reservation by name, None without a claim."""
+    """Return the UID of the volume's claim; "" for a reservation by name, None without a claim."""
     target = rules.get_claim_reference(volume)
     return None if target is None else str(target.get("uid") or "")

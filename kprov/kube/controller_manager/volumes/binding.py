@@ -127,7 +127,7 @@ class VolumeBinding:
 def compute_claim_status(
     claim: PersistentVolumeClaim, phase: str, volume: PersistentVolume | None
 ) -> dict[str, Any]:
-    """The fields of the status that belong to the phase; None removes one."""
+    """Return the fields of the status that belong to the phase; None removes one."""
     if volume is None:
         names = ("accessModes", "capacity", "currentVolumeAttributesClassName")
         return {"phase": phase, **dict.fromkeys(names)}

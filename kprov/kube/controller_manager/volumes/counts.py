@@ -65,7 +65,10 @@ def count_claims(informer: Informer[PersistentVolumeClaim]) -> None:
 
 
 def get_plugin(volume: PersistentVolume) -> str:
-    """The name of the volume's plugin, with the driver of a CSI volume. N/A: nothing is known of it."""
+    """Return the name of the volume's plugin, with the driver of a CSI volume.
+
+    N/A: nothing is known of it.
+    """
     field = next((each for each in _PLUGINS if volume.spec.get(each)), None)
     if field is None:
         return "N/A"

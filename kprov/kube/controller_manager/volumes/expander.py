@@ -45,7 +45,7 @@ class ExpanderController(Controller):
             self._recorder.event(about, "Normal", "ExternalExpanding", _MESSAGE)
 
     async def _get_volume(self, claim: PersistentVolumeClaim) -> PersistentVolume:
-        """The claim's volume as the server has it: the resizer may have just changed it."""
+        """Return the claim's volume as the server has it: the resizer may have just changed it."""
         name = claim.spec.get("volumeName", "")
         try:
             return await self._volumes.get(name)
@@ -64,6 +64,6 @@ class ExpanderController(Controller):
 
 
 def get_capacity(claim: PersistentVolumeClaim) -> Quantity:
-    """The size that the claim has got."""
+    """Return the size that the claim has got."""
     capacity: dict[str, Any] = claim.status.get("capacity") or {}
     return Quantity.parse(capacity.get("storage", "0"))

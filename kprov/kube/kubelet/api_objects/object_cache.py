@@ -25,7 +25,7 @@ class _Watch:
 
 
 class ObjectCache:
-    """``on_change(pod uid)`` is called when an object that the pod uses has changed."""
+    """`on_change(pod uid)` is called when an object that the pod uses has changed."""
 
     def __init__(self, client: RestClient | None, on_change: Callable[[PodUID], None]) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class ObjectCache:
         self._watches: dict[Key, _Watch] = {}
 
     async def get_object(self, kind: str, namespace: str, name: str) -> JsonObject | None:
-        """The object, None if it does not exist. Raises ClientError."""
+        """Return the object, None if it does not exist. Raises ClientError."""
         watch = self._watches.get((kind, namespace, name))
         if watch is not None and watch.informer.has_synced:
             found = watch.informer.get(namespace, name)
@@ -94,7 +94,7 @@ class ObjectCache:
 
 
 def list_references(pod: Pod) -> set[Key]:
-    """The config maps and secrets that the pod names anywhere."""
+    """Return the config maps and secrets that the pod names anywhere."""
     names: set[tuple[str, str]] = set()
     for container in list_containers(pod):
         names |= _list_of_environment(container)
@@ -117,7 +117,7 @@ def _list_of_environment(container: Container) -> set[tuple[str, str]]:
 
 
 def _list_of_volume(source: JsonObject) -> set[tuple[str, str]]:
-    """``source``: a volume, or a source of a projected volume, which says ``name`` for a secret."""
+    """`source`: a volume, or a source of a projected volume, which says `name` for a secret."""
     secret = source.get("secret") or {}
     return {
         ("configmaps", (source.get("configMap") or {}).get("name") or ""),

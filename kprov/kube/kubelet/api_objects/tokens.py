@@ -36,7 +36,7 @@ class TokenManager:
         self._tokens: dict[tuple[PodUID, str, int, str], _Token] = {}
 
     async def get_token(self, pod: Pod, projection: dict[str, Any]) -> str:
-        """A token bound to the pod. If the request for a new one fails, the old one until it expires.
+        """Return a token bound to the pod. If the request for a new one fails, the old one until it expires.
 
         Raises VolumeError.
         """

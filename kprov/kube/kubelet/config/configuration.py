@@ -42,7 +42,7 @@ def _number(path: str, default: int) -> Any:
 
 
 def _seconds(path: str, default: float) -> Any:
-    """A Go duration in the file, such as 4h0m0s."""
+    """Return a Go duration in the file, such as 4h0m0s."""
     return field(default=float(default), metadata={"path": path, "read": _read_seconds})
 
 

@@ -1,6 +1,6 @@
 """The fields of KubeletConfiguration that this kubelet knows and does not act on.
 
-The fields that it acts on are those of ``KubeletConfiguration`` in ``configuration.py``. Both together are
+The fields that it acts on are those of `KubeletConfiguration` in `configuration.py`. Both together are
 the fields of upstream 1.36 (k8s.io/kubelet/config/v1beta1). A field that is in neither is unknown.
 """
 
@@ -113,7 +113,7 @@ def find_unserved(document: JsonObject) -> list[str]:
 
 
 def get_value(document: JsonObject, path: str) -> Any:
-    """The value of a field, None if it or a part of its path is missing."""
+    """Return the value of a field, None if it or a part of its path is missing."""
     value: Any = document
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -31,7 +31,7 @@ def _make_flags() -> FlagSet:
 
 
 def parse(argv: Sequence[str] | None = None) -> KubeletConfiguration:
-    """Raises ConfigError. Wrong flags end the process."""
+    """Raise ConfigError. Wrong flags end the process."""
     options = _make_flags().parse(argv)
     config = KubeletConfiguration()
     if options.config:

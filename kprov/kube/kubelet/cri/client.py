@@ -17,7 +17,7 @@ _UNIX: Final = "unix://"
 
 
 class RuntimeFailure(Exception):  # noqa: N818  gRPC calls it a status
-    """The runtime refused a call or could not be reached. ``code`` is gRPC's, such as NOT_FOUND."""
+    """The runtime refused a call or could not be reached. `code` is gRPC's, such as NOT_FOUND."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ def _go_code(code: str) -> str:
 
 
 class CriClient:
-    """Both services of one runtime. ``endpoint`` such as unix:///run/containerd/containerd.sock."""
+    """Both services of one runtime. `endpoint` such as unix:///run/containerd/containerd.sock."""
 
     def __init__(self, endpoint: str, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
         self._channel = Channel.of_socket(endpoint.removeprefix(_UNIX))
@@ -106,7 +106,7 @@ class CriClient:
         )
 
     async def stop_container(self, container: str, grace_seconds: int) -> None:
-        """Send the stop signal, wait ``grace_seconds``, kill. Does nothing if the container is gone."""
+        """Send the stop signal, wait `grace_seconds`, kill. Does nothing if the container is gone."""
         request = pb.StopContainerRequest(container_id=container, timeout=grace_seconds)
         await self._call_unless_gone(
             "StopContainer", request, pb.StopContainerResponse, timeout=self._timeout + grace_seconds
@@ -130,7 +130,7 @@ class CriClient:
     async def exec_sync(
         self, container: str, command: Sequence[str], timeout: float
     ) -> tuple[bytes, bytes, int]:
-        """(stdout, stderr, exit code). Raises RuntimeFailure DEADLINE_EXCEEDED after ``timeout`` seconds."""
+        """(stdout, stderr, exit code). Raises RuntimeFailure DEADLINE_EXCEEDED after `timeout` seconds."""
         request = pb.ExecSyncRequest(container_id=container, cmd=command, timeout=max(1, round(timeout)))
         # The runtime ends the command itself. Our own limit is for a runtime that hangs.
         answer = await self._call("ExecSync", request, pb.ExecSyncResponse, timeout=timeout + 10)
@@ -157,7 +157,7 @@ class CriClient:
         return answer.stats  # type: ignore[no-any-return]
 
     async def image_status(self, image: str) -> pb.Image | None:
-        """The image, None if the runtime does not have it."""
+        """Return the image, None if the runtime does not have it."""
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))
         answer = await self._call("ImageStatus", request, pb.ImageStatusResponse)
         return answer.image if answer.HasField("image") and answer.image.id else None
@@ -166,7 +166,7 @@ class CriClient:
         return (await self._call("ListImages", pb.ListImagesRequest(), pb.ListImagesResponse)).images  # type: ignore[no-any-return]
 
     async def pull_image(self, image: str, auth: pb.AuthConfig | None, sandbox: pb.PodSandboxConfig) -> str:
-        """The reference of the pulled image."""
+        """Return the reference of the pulled image."""
         request = pb.PullImageRequest(image=pb.ImageSpec(image=image), auth=auth, sandbox_config=sandbox)
         answer = await self._call("PullImage", request, pb.PullImageResponse, timeout=_PULL_TIMEOUT)
         return str(answer.image_ref)
@@ -193,7 +193,7 @@ class CriClient:
     async def _call_unless_gone(
         self, method: str, request: Any, answer: Any, timeout: float | None = None
     ) -> None:
-        """Like ``_call``. Success if the runtime does not have the object."""
+        """Like `_call`. Success if the runtime does not have the object."""
         try:
             await self._call(method, request, answer, timeout)
         except RuntimeFailure as failure:

@@ -27,7 +27,7 @@ _STATES: Final = {0: CREATED, 1: RUNNING, 2: EXITED, 3: UNKNOWN}
 
 @dataclass(frozen=True, slots=True)
 class RuntimeResources:
-    """What a container has by the runtime. 0: no limit. ``cpu_quota`` and ``cpu_period``: microseconds."""
+    """What a container has by the runtime. 0: no limit. `cpu_quota` and `cpu_period`: microseconds."""
 
     cpu_shares: int
     cpu_quota: int
@@ -85,7 +85,7 @@ class PodState:
     containers: list[ContainerState] = field(default_factory=list)
 
     def get_newest(self, name: str) -> ContainerState | None:
-        """The newest container of that name."""
+        """Return the newest container of that name."""
         return next((item for item in self.containers if item.name == name), None)
 
     def list_running(self) -> list[ContainerState]:

@@ -1,1 +1,1 @@
-"""Pulls images and removes unused ones (pkg/kubelet/images). ``runtime`` and ``app`` call it."""
+"""Pulls images and removes unused ones (pkg/kubelet/images). `runtime` and `app` call it."""

@@ -2,7 +2,7 @@
 
 
 class ImageError(Exception):
-    """``reason`` is why the container waits: ErrImagePull, ImagePullBackOff, ErrImageNeverPull ..."""
+    """`reason` is why the container waits: ErrImagePull, ImagePullBackOff, ErrImageNeverPull ..."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -10,7 +10,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][\w.\-/:]*(?:@[\w+.]+:[0-9a-fA-F]+)?")
 
 
 def apply_default_tag(image: str) -> str:
-    """Add ``:latest`` to a name without tag and digest. Raises ImageError InvalidImageName."""
+    """Add `:latest` to a name without tag and digest. Raises ImageError InvalidImageName."""
     if not _NAME.fullmatch(image):
         text = (
             f'Failed to apply default image tag "{image}":'

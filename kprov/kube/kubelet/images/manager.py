@@ -17,7 +17,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class ImageManager:
-    """Pulls at most ``parallel`` images at a time, any number if it is 0."""
+    """Pulls at most `parallel` images at a time, any number if it is 0."""
 
     def __init__(self, cri: CriClient, events: EventSender, *, parallel: int) -> None:
         self._cri = cri
@@ -30,7 +30,7 @@ class ImageManager:
     async def ensure_image_exists(
         self, pod: Pod, container: Container, sandbox: pb.PodSandboxConfig, secrets: Sequence[JsonObject]
     ) -> pb.Image:
-        """The image as the runtime describes it, pulled if the policy says so. Raises ImageError."""
+        """Return the image as the runtime describes it, pulled if the policy says so. Raises ImageError."""
         requested = container.image
         name = apply_default_tag(requested)
         policy = container.image_pull_policy or ("Always" if name.endswith(":latest") else "IfNotPresent")

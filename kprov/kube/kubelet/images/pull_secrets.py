@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def find_credentials(image: str, secrets: Sequence[JsonObject]) -> list[pb.AuthConfig]:
-    """The credentials that the secrets have for the image's registry."""
+    """Return the credentials that the secrets have for the image's registry."""
     registry = get_registry(image)
     found: list[pb.AuthConfig] = []
     for secret in secrets:
@@ -27,7 +27,7 @@ def find_credentials(image: str, secrets: Sequence[JsonObject]) -> list[pb.AuthC
 
 
 def _read_servers(secret: JsonObject) -> dict[str, Any]:
-    """The entries of a secret by server."""
+    """Return the entries of a secret by server."""
     data = secret.get("data") or {}
     try:
         if ".dockerconfigjson" in data:

@@ -1,4 +1,4 @@
-"""Reads container logs in CRI's format: ``TIME stdout|stderr F|P TEXT``."""
+"""Reads container logs in CRI's format: `TIME stdout|stderr F|P TEXT`."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _FULL: Final = b"F"
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
-    """``tail``: number of lines, None for all. ``since``: Unix seconds. ``limit``: bytes."""
+    """`tail`: number of lines, None for all. `since`: Unix seconds. `limit`: bytes."""
 
     follow: bool = False
     tail: int | None = None
@@ -28,7 +28,10 @@ class LogOptions:
 
 
 def _find_end_of_lines(file: BinaryIO, size: int) -> int:
-    """The end of the last whole line before ``size``: a line may be half written. Moves the position."""
+    """Return the end of the last whole line before `size`: a line may be half written.
+
+    Moves the position.
+    """
     position = size
     while position > 0:
         length = min(_BLOCK, position)
@@ -41,7 +44,7 @@ def _find_end_of_lines(file: BinaryIO, size: int) -> int:
 
 
 def _find_tail(file: BinaryIO, end: int, lines: int) -> int:
-    """The start of the last ``lines`` lines before ``end``, the end of a line. Moves the position."""
+    """Return the start of the last `lines` lines before `end`, the end of a line. Moves the position."""
     if lines <= 0:
         return end
     # The newline that ends the last line does not count.
@@ -70,7 +73,7 @@ def parse_line(line: bytes) -> tuple[bytes, bytes, bool, bytes]:
 
 
 def _render_line(line: bytes, options: LogOptions) -> bytes:
-    """The line as the options select it. Empty if they exclude it."""
+    """Return the line as the options select it. Empty if they exclude it."""
     try:
         when, stream, full, text = parse_line(line)
     except ValueError:
@@ -109,7 +112,7 @@ async def read_log(
 ) -> AsyncIterator[bytes]:
     """Pieces of the log, to the last whole line that it has when it is opened.
 
-    With ``follow`` until the container has ended and all is read: ``is_running()`` is called at the end of
+    With `follow` until the container has ended and all is read: `is_running()` is called at the end of
     the file. A log that is rotated in the meantime continues in its next file. FileNotFoundError: no log.
     """
     renderer = _LineRenderer(options)
@@ -157,7 +160,10 @@ def _is_replaced(path: str, descriptor: int) -> bool:
 
 
 def read_tail(path: str, *, lines: int, limit: int) -> str:
-    """The end of a log: at most ``lines`` lines and ``limit`` bytes. Empty if the log cannot be read."""
+    """Return the end of a log: at most `lines` lines and `limit` bytes.
+
+    Empty if the log cannot be read.
+    """
     try:
         with _open(path) as file:
             end = _find_end_of_lines(file, file.seek(0, os.SEEK_END))

@@ -18,9 +18,9 @@ def make_folder(path: str | Path, logs_folder: str) -> None:
 
 
 def open_parent(path: str) -> tuple[Directory, str]:
-    """The folder of a log, and the log's name in it. The caller closes the folder. Raises OSError.
+    """Return the folder of a log, and the log's name in it. The caller closes the folder. Raises OSError.
 
-    ``path`` is the runtime's. LOGS may be another than today's: the pod ran before a change of podLogsDir.
+    `path` is the runtime's. LOGS may be another than today's: the pod ran before a change of podLogsDir.
     """
     parts = Path(path).parts
     if len(parts) < 4:
@@ -30,13 +30,13 @@ def open_parent(path: str) -> tuple[Directory, str]:
 
 
 def open_links() -> Directory:
-    """The folder with a link to each log, which log collectors read. The caller closes it."""
+    """Return the folder with a link to each log, which log collectors read. The caller closes it."""
     with Directory.open("/var/log") as folder:
         return folder.make_directory("containers", 0o755)
 
 
 def open_log(path: str) -> int:
-    """A descriptor of the log. Raises OSError."""
+    """Return a descriptor of the log. Raises OSError."""
     folder, name = open_parent(path)
     with folder:
         return folder.open_file(name)

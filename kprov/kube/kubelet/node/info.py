@@ -18,7 +18,7 @@ def get_architecture() -> str:
 
 
 def find_default_address() -> str:
-    """The address from which this host reaches other networks. No packet is sent."""
+    """Return the address from which this host reaches other networks. No packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         try:
             end.connect(("192.0.2.1", 9))

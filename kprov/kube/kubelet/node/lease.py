@@ -19,7 +19,7 @@ _MAX_RETRY: Final = 7.0
 
 
 class NodeLease:
-    """``get_node_uid()``: uid of the node that owns the lease, "" while it is not known."""
+    """`get_node_uid()`: uid of the node that owns the lease, "" while it is not known."""
 
     def __init__(
         self, client: RestClient, config: KubeletConfiguration, get_node_uid: Callable[[], str]

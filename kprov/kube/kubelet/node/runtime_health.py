@@ -33,7 +33,7 @@ class RuntimeHealth:
         return found
 
     async def check(self) -> None:
-        """Ask the runtime and call ``on_change`` if its status changed."""
+        """Ask the runtime and call `on_change` if its status changed."""
         before = (self.runtime_problem, self.network_problem, self.handlers)
         try:
             response = await self._cri.status()

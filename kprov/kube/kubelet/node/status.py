@@ -16,7 +16,7 @@ _MAX_NAMES: Final = 5
 
 
 class NodeStatusBuilder:
-    """``list_problems()`` says why the node is not ready, empty if it is. ``images``: the runtime's."""
+    """`list_problems()` says why the node is not ready, empty if it is. `images`: the runtime's."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class NodeStatusBuilder:
         self.images: Sequence[pb.Image] = ()
 
     def build(self, old: JsonObject) -> JsonObject:
-        """The whole status. Conditions that did not change keep their time from ``old``."""
+        """Return the whole status. Conditions that did not change keep their time from `old`."""
         addresses = [{"type": "InternalIP", "address": address} for address in self._host_ips]
         extended = self._list_extended(old)
         status: JsonObject = {
@@ -104,7 +104,7 @@ def _make_condition(kind: str, holds: bool, reason: str, message: str) -> JsonOb
 
 
 def _list_images(images: Sequence[pb.Image]) -> list[JsonObject]:
-    """The largest images, as upstream: 50 at most, with 5 names each."""
+    """Return the largest images, as upstream: 50 at most, with 5 names each."""
     largest = sorted(images, key=lambda image: image.size, reverse=True)[:_MAX_IMAGES]
     return [
         {"names": [*image.repo_digests, *image.repo_tags][:_MAX_NAMES], "sizeBytes": image.size}

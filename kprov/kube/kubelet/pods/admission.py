@@ -16,7 +16,7 @@ class Rejection:
 
 
 class PodAdmission:
-    """``allocatable``: amounts of cpu, memory and pods of this node."""
+    """`allocatable`: amounts of cpu, memory and pods of this node."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class PodAdmission:
         apparmor_problem: str | None,
         sysctl_rules: SysctlRules,
     ) -> None:
-        """``apparmor_problem``: why AppArmor cannot be enforced here. None if it can."""
+        """`apparmor_problem`: why AppArmor cannot be enforced here. None if it can."""
         self._apparmor_problem = apparmor_problem
         self._allocatable = allocatable
         self._max_pods = max_pods

@@ -21,7 +21,7 @@ NO_PARSER: Final = (
 
 
 def check_host(root: Path = Path("/")) -> str | None:
-    """Why the runtime cannot enforce profiles on the host whose root is ``root``. None if it can."""
+    """Why the runtime cannot enforce profiles on the host whose root is `root`. None if it can."""
     if not (root / "sys/kernel/security/apparmor").exists():
         return NOT_ENABLED
     try:

@@ -8,7 +8,7 @@ _REFERENCE: Final = re.compile(r"\$(?:\$|\(([^()]*)\))", re.DOTALL)
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Replace ``$(NAME)`` by its value. An unknown name stays as it is. ``$$`` is one dollar."""
+    """Replace `$(NAME)` by its value. An unknown name stays as it is. `$$` is one dollar."""
 
     def replace(match: re.Match[str]) -> str:
         if match[1] is None:

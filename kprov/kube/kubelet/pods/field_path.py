@@ -25,7 +25,7 @@ class NodeFields:
 
 
 def render_field(pod: Pod, path: str, fields: NodeFields) -> str:
-    """The text of a field. Raises UnsupportedFieldError."""
+    """Return the text of a field. Raises UnsupportedFieldError."""
     meta = pod.metadata
     maps = {"metadata.labels": meta.labels, "metadata.annotations": meta.annotations}
     if match := _SUBSCRIPT.fullmatch(path):
@@ -49,7 +49,7 @@ def render_field(pod: Pod, path: str, fields: NodeFields) -> str:
 
 
 def render_map(values: Mapping[str, str]) -> str:
-    """``key="value"`` lines, sorted, values quoted as Go's %q does."""
+    """`key="value"` lines, sorted, values quoted as Go's %q does."""
     return "\n".join(f"{key}={_quote(values[key])}" for key in sorted(values))
 
 

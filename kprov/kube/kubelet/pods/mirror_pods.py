@@ -21,11 +21,11 @@ class MirrorClient:
         self._mirrors: dict[str, JsonObject] = {}  # namespace/name > document
 
     def add(self, document: JsonObject) -> None:
-        """The API server has this mirror pod."""
+        """Handle that the API server has this mirror pod."""
         self._mirrors[get_key(document)] = document
 
     def remove(self, document: JsonObject) -> None:
-        """The API server has this mirror pod no more."""
+        """Handle that the API server has this mirror pod no more."""
         self._mirrors.pop(get_key(document), None)
 
     async def sync(self, static_pods: Mapping[str, JsonObject]) -> None:

@@ -29,7 +29,7 @@ class PodManager:
         return pod
 
     def remove_pod(self, uid: PodUID) -> Pod | None:
-        """The pod that was removed, None if there was none."""
+        """Return the pod that was removed, None if there was none."""
         entry = self._entries.pop(uid, None)
         return entry.pod if entry is not None else None
 
@@ -60,13 +60,13 @@ class PodManager:
         return {uid: entry.document for uid, entry in self._entries.items()}
 
     def get_status(self, uid: PodUID) -> JsonObject:
-        """The status in the pod's document, empty for a pod that is not here."""
+        """Return the status in the pod's document, empty for a pod that is not here."""
         entry = self._entries.get(uid)
         status: JsonObject = (entry.document.get("status") or {}) if entry is not None else {}
         return status
 
     def get_api_document(self, uid: PodUID) -> JsonObject | None:
-        """The pod as the API server has it. For a static pod this is its mirror pod."""
+        """Return the pod as the API server has it. For a static pod this is its mirror pod."""
         entry = self._entries.get(uid)
         if entry is None:
             return None

@@ -15,7 +15,7 @@ _SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000
 
 
 def format_pod(pod: Pod) -> str:
-    """The pod in logs and messages: name_namespace(uid), as upstream's format.Pod."""
+    """Return the pod in logs and messages: name_namespace(uid), as upstream's format.Pod."""
     meta = pod.metadata
     return f"{meta.name}_{meta.namespace}({meta.uid})"
 
@@ -60,7 +60,7 @@ def is_sidecar(container: Container) -> bool:
 
 
 def get_restart_policy(pod: Pod, container: Container | None = None) -> str:
-    """The container's own policy, else the pod's."""
+    """Return the container's own policy, else the pod's."""
     own = container.restart_policy if container is not None else None
     return own or pod.spec.restart_policy or "Always"
 

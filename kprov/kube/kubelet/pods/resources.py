@@ -14,7 +14,7 @@ GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 
 
 def parse_request(resources: ResourceRequirements, resource: str) -> Quantity | None:
-    """A missing request is the limit, as the API server sets it. None when both are missing."""
+    """Return a missing request is the limit, as the API server sets it. None when both are missing."""
     value = resources.requests.get(resource)
     return parse_limit(resources, resource) if value is None else Quantity.parse(value)
 
@@ -80,12 +80,12 @@ def compute_oom_score_adj(pod: Pod, container: Container, memory_capacity: int) 
 
 
 def sum_requests(pod: Pod, resource: str) -> int:
-    """What the pod requests at its peak: milli units of cpu, units of the rest (PodRequests)."""
+    """Return what the pod requests at its peak: milli units of cpu, units of the rest (PodRequests)."""
     return _sum_resources(pod, resource, "requests")
 
 
 def sum_limits(pod: Pod, resource: str) -> int | None:
-    """The sum of limits if every container has one or the pod has its own, else None."""
+    """Return the sum of limits if every container has one or the pod has its own, else None."""
     pod_level = _get_pod_level(pod)
     if pod_level is not None and parse_limit(pod_level, resource):
         return _sum_resources(pod, resource, "limits")
@@ -126,7 +126,7 @@ def _to_units(quantity: Quantity | None, resource: str) -> int:
 def render_resource_field(
     container: Container, selector: ResourceFieldSelector, allocatable: dict[str, Quantity]
 ) -> str:
-    """The value of a resourceFieldRef. A missing limit is the node's allocatable amount."""
+    """Return the value of a resourceFieldRef. A missing limit is the node's allocatable amount."""
     kind, _, resource = selector.resource.partition(".")
     if kind == "limits":
         quantity = parse_limit(container.resources, resource) or allocatable.get(resource, Quantity(0))

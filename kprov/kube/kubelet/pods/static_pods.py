@@ -47,13 +47,13 @@ class StaticPodSource:
         self.has_read = asyncio.Event()
 
     def add_mirror(self, document: JsonObject) -> None:
-        """The API server has this mirror pod."""
+        """Handle that the API server has this mirror pod."""
         if self._mirrors is not None:
             self._mirrors.add(document)
         self._wake.set()
 
     def remove_mirror(self, document: JsonObject) -> None:
-        """The API server has this mirror pod no more."""
+        """Handle that the API server has this mirror pod no more."""
         if self._mirrors is not None:
             self._mirrors.remove(document)
         self._wake.set()

@@ -38,10 +38,10 @@ _MAX_LENGTH: Final = 253
 
 
 class SysctlRules:
-    """``unsafe``: names or patterns that end in "*" (allowedUnsafeSysctls). Raises ConfigError."""
+    """`unsafe`: names or patterns that end in "*" (allowedUnsafeSysctls). Raises ConfigError."""
 
     def __init__(self, unsafe: Sequence[str], release: str = "") -> None:
-        """``release``: of the kernel, this host's without it."""
+        """`release`: of the kernel, this host's without it."""
         kernel = _parse_release(release or os.uname().release)
         safe = [name for name, since in _SAFE.items() if kernel >= since]
         self._namespaces = {name: _find_namespace(name) for name in safe}
@@ -81,7 +81,7 @@ class SysctlRules:
 
 
 def normalize(name: str) -> str:
-    """The name with dots between its parts: net/ipv4/conf/eth0.1/x is net.ipv4.conf.eth0/1.x."""
+    """Return the name with dots between its parts: net/ipv4/conf/eth0.1/x is net.ipv4.conf.eth0/1.x."""
     first = next((character for character in name if character in "./"), ".")
     return name if first == "." else name.translate(str.maketrans("./", "/."))
 

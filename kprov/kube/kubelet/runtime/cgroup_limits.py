@@ -10,7 +10,7 @@ from kprov.kube.kubelet.pods import resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgroupLimits:
-    """0 and None: not limited. ``quota`` and ``period``: microseconds. ``memory``: bytes."""
+    """0 and None: not limited. `quota` and `period`: microseconds. `memory`: bytes."""
 
     shares: int | None = None
     quota: int = 0
@@ -19,7 +19,7 @@ class CgroupLimits:
     pids: int = 0
 
     def render_files(self, *, version_2: bool) -> dict[str, dict[str, str]]:
-        """Controller > file > value. The order of files is the order in which they are written."""
+        """Return value by file by controller. The order of files is the order in which they are written."""
         cpu: dict[str, str] = {}
         if self.shares is not None:
             if version_2:
@@ -35,7 +35,7 @@ class CgroupLimits:
         return found | ({"pids": {"pids.max": str(self.pids)}} if self.pids else {})
 
     def list_properties(self, *, version_2: bool) -> list[str]:
-        """Properties of a slice for ``systemctl set-property``."""
+        """Properties of a slice for `systemctl set-property`."""
         found = []
         if self.shares is not None:
             weight = f"CPUWeight={_compute_weight(self.shares)}"
@@ -52,7 +52,7 @@ class CgroupLimits:
 
 
 def compute_pod_limits(pod: Pod, config: KubeletConfiguration) -> CgroupLimits:
-    """The limits of a pod's cgroup: the sum of its containers' (ResourceConfigForPod)."""
+    """Return the limits of a pod's cgroup: the sum of its containers' (ResourceConfigForPod)."""
     period = int(config.cpu_cfs_period * 1_000_000)
     cpu, memory = resources.sum_limits(pod, "cpu"), resources.sum_limits(pod, "memory")
     return CgroupLimits(
@@ -65,7 +65,7 @@ def compute_pod_limits(pod: Pod, config: KubeletConfiguration) -> CgroupLimits:
 
 
 def compute_burstable_limits(pods: Sequence[Pod]) -> CgroupLimits:
-    """The weight of all burstable pods together: the sum of their requests (setCPUCgroupConfig)."""
+    """Return the weight of all burstable pods together: the sum of their requests (setCPUCgroupConfig)."""
     burstable = [pod for pod in pods if resources.get_qos_class(pod) == resources.BURSTABLE]
     request = sum(resources.sum_requests(pod, "cpu") for pod in burstable)
     return CgroupLimits(shares=resources.milli_cpu_to_shares(request))
@@ -76,5 +76,5 @@ BEST_EFFORT_LIMITS = CgroupLimits(shares=resources.milli_cpu_to_shares(0))
 
 
 def _compute_weight(shares: int) -> int:
-    """The weight of version 2 of cgroups, 1 to 10000, of shares from 2 to 262144."""
+    """Return the weight of version 2 of cgroups, 1 to 10000, of shares from 2 to 262144."""
     return 1 + ((shares - 2) * 9999) // 262142

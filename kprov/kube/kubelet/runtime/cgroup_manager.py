@@ -118,7 +118,7 @@ def _enable_controllers(folder: Path) -> None:
 
 
 def _run_systemctl(*arguments: str) -> str:
-    """Returns the problem, "" for none."""
+    """Return the problem, "" for none."""
     command = f"systemctl {' '.join(arguments)}"
     try:
         done = subprocess.run(
@@ -130,7 +130,7 @@ def _run_systemctl(*arguments: str) -> str:
 
 
 def _expand_slice(name: str) -> str:
-    """The path of a slice: a-b.slice is a.slice/a-b.slice."""
+    """Return the path of a slice: a-b.slice is a.slice/a-b.slice."""
     parts = name.removesuffix(".slice").split("-")
     return "/".join(f"{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
 

@@ -28,7 +28,7 @@ def has_swap_controller() -> bool:
 
 
 def get_cgroup_parent(pod: Pod, config: KubeletConfiguration) -> str:
-    """The cgroup parent for the runtime: a path, or a slice name with the systemd driver."""
+    """Return the cgroup parent for the runtime: a path, or a slice name with the systemd driver."""
     if not config.cgroups_per_qos:
         return ""
     qos = resources.get_qos_class(pod)
@@ -37,7 +37,7 @@ def get_cgroup_parent(pod: Pod, config: KubeletConfiguration) -> str:
 
 
 def render_cgroup(parts: list[str], config: KubeletConfiguration) -> str:
-    """A path, or a slice name with the systemd driver."""
+    """Return a path, or a slice name with the systemd driver."""
     if config.cgroup_driver == "systemd":
         return "-".join(part.replace("-", "_") for part in parts) + ".slice"
     root = config.cgroup_root.rstrip("/")

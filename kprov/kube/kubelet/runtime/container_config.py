@@ -32,7 +32,7 @@ def generate_container_config(
     memory_capacity: int,
     target: str = "",
 ) -> pb.ContainerConfig:
-    """``image`` is the runtime's description. Raises ContainerConfigError if runAsNonRoot is violated."""
+    """`image` is the runtime's description. Raises ContainerConfigError if runAsNonRoot is violated."""
     security_context.verify_non_root(pod, container, image)
     result = pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=container.name, attempt=restart_count),

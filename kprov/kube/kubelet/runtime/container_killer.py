@@ -41,8 +41,8 @@ class ContainerKiller:
     ) -> None:
         """Stop a container, after its pre-stop hook.
 
-        Without ``grace`` the first of these grace periods counts: that of the pod's deletion, of the probe
-        that ``reason`` names, of the pod's spec.
+        Without `grace` the first of these grace periods counts: that of the pod's deletion, of the probe
+        that `reason` names, of the pod's spec.
         """
         container = pod_queries.find_container(pod, state.name) or Container(name=state.name)
         text = message or f"Stopping container {state.name}"
@@ -85,7 +85,7 @@ def _get_probe_grace(container: Container, reason: str) -> int | None:
 
 
 def get_pod_address(pod: Pod, ips: list[str], config: KubeletConfiguration) -> str:
-    """The address at which hooks reach the pod."""
+    """Return the address at which hooks reach the pod."""
     if pod.spec.host_network:
         return config.node_ips[0] if config.node_ips else "127.0.0.1"
     return ips[0] if ips else ""

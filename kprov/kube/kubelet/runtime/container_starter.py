@@ -83,7 +83,7 @@ class ContainerStarter:
         self._backoff.forget(uid)
 
     def forget_if_none_waits(self, uid: PodUID) -> None:
-        """Remove the pod's entry of ``waiting`` if it is empty."""
+        """Remove the pod's entry of `waiting` if it is empty."""
         if not self.waiting.get(uid):
             self.waiting.pop(uid, None)
 
@@ -149,7 +149,7 @@ class ContainerStarter:
         sandbox: PodSandbox,
         secrets: list[JsonObject],
     ) -> None:
-        """Raises ImageError, _StartError."""
+        """Raise ImageError, _StartError."""
         image = await self._images.ensure_image_exists(pod, container, sandbox.config, secrets)
         last = state.get_newest(container.name)
         count = last.restart_count + 1 if last else _count_from_logs(sandbox.config, container)
@@ -249,7 +249,7 @@ def _get_key(pod: Pod, container: Container) -> str:
 
 
 def _count_from_logs(config: pb.PodSandboxConfig, container: Container) -> int:
-    """The restart count after the newest log: logs outlive containers."""
+    """Return the restart count after the newest log: logs outlive containers."""
     try:
         folder, _ = log_paths.open_parent(f"{config.log_directory}/{container.name}/0.log")
         with folder:

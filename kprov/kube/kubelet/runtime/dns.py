@@ -22,7 +22,7 @@ class DnsConfig:
 
 
 def read_resolv_conf(path: str) -> DnsConfig:
-    """The host's settings. Empty if the file cannot be read or ``path`` is empty.
+    """Return the host's settings. Empty if the file cannot be read or `path` is empty.
 
     If the file names systemd-resolved's stub, the settings of systemd-resolved.
     """

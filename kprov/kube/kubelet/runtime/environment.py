@@ -31,7 +31,7 @@ class EnvironmentSources:
 async def make_environment_variables(
     pod: Pod, container: Container, *, services: Iterable[JsonObject], sources: EnvironmentSources
 ) -> dict[str, str]:
-    """Names and values: ``env`` wins over ``envFrom``, that over services. Raises ContainerConfigError."""
+    """Names and values: `env` wins over `envFrom`, that over services. Raises ContainerConfigError."""
     links = pod.spec.enable_service_links
     result: dict[str, str] = {}
     namespace = pod.metadata.namespace

@@ -27,7 +27,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class RuntimeManager:
-    """``get_handler(pod)`` gives the runtime's handler that the pod's RuntimeClass names."""
+    """`get_handler(pod)` gives the runtime's handler that the pod's RuntimeClass names."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RuntimeManager:
         self.waiting = starter.waiting
 
     async def get_pod_state(self, uid: PodUID) -> PodState:
-        """The runtime's view of the pod, with termination messages. Raises RuntimeFailure."""
+        """Return the runtime's view of the pod, with termination messages. Raises RuntimeFailure."""
         state = await pod_state.read_pod_state(self._cri, uid)
         for container in state.containers:
             if container.state == pod_state.EXITED and (text := self._read_message(uid, container)):
@@ -161,7 +161,7 @@ class RuntimeManager:
             await self._cri.remove_pod_sandbox(sandbox.id)
 
     def release_user_namespace(self, uid: PodUID) -> None:
-        """The pod's containers are gone: other pods may have its IDs."""
+        """Let other pods have the IDs of a pod whose containers are gone."""
         self._user_namespaces.release(uid)
 
     def forget_pod(self, uid: PodUID) -> None:

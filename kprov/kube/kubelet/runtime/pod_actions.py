@@ -28,7 +28,7 @@ class ContainerToKill:
 
 @dataclass(slots=True)
 class PodActions:
-    """``kill_pod`` ends all containers first. ``create_sandbox`` makes a new sandbox with ``attempt``."""
+    """`kill_pod` ends all containers first. `create_sandbox` makes a new sandbox with `attempt`."""
 
     kill_pod: bool = False
     create_sandbox: bool = False
@@ -140,7 +140,7 @@ class _InitContainers:
         self._initialized = False
 
     def compute(self) -> bool:
-        """Fill ``init_to_start``, ``to_kill`` and ``kill_pod``. True when the app containers may run."""
+        """Fill `init_to_start`, `to_kill` and `kill_pod`. True when the app containers may run."""
         if not self._containers:
             return True
         self._initialized = any(
@@ -170,7 +170,7 @@ class _InitContainers:
         return self._initialized
 
     def _compute_container(self, index: int, found: ContainerState, *, passed: bool) -> None:
-        """``passed``: a later container has run, so the next one needs no start."""
+        """Decide about an init container. passed: a later one has run, so the next one needs no start."""
         container = self._containers[index]
         is_sidecar = pod_queries.is_sidecar(container)
         if found.state == CREATED or (found.state == EXITED and is_sidecar):

@@ -29,7 +29,7 @@ def _get_pod_context(pod: Pod) -> dict[str, Any]:
 
 
 def merge_contexts(pod: Pod, container: Container) -> dict[str, Any]:
-    """The container's settings, and the pod's where the container has none."""
+    """Return the container's settings, and the pod's where the container has none."""
     own, shared = container.security_context or {}, _get_pod_context(pod)
     fields = (
         "runAsUser",
@@ -56,7 +56,7 @@ def list_supplemental_groups(pod: Pod) -> list[int]:
 def make_namespaces(
     pod: Pod, users: pb.UserNamespace, container: Container | None = None, target: str = ""
 ) -> pb.NamespaceOption:
-    """Namespaces of the sandbox or of a container. ``target``: the id of an ephemeral container's target."""
+    """Namespaces of the sandbox or of a container. `target`: the id of an ephemeral container's target."""
     spec = pod.spec
     if spec.host_pid:
         pid = pb.NODE
@@ -112,7 +112,7 @@ def make_sandbox_context(pod: Pod, users: pb.UserNamespace, *, root: str) -> pb.
 
 
 def verify_non_root(pod: Pod, container: Container, image: pb.Image) -> None:
-    """Raises ContainerConfigError if runAsNonRoot is set and the user is, or may be, root."""
+    """Raise ContainerConfigError if runAsNonRoot is set and the user is, or may be, root."""
     context = merge_contexts(pod, container)
     if not context.get("runAsNonRoot"):
         return
@@ -169,7 +169,7 @@ def make_container_context(
 
 
 def _set_user(result: pb.LinuxContainerSecurityContext, context: dict[str, Any], image: pb.Image) -> None:
-    """The context's user, else the image's."""
+    """Set the context's user, else the image's."""
     if context.get("runAsUser") is not None:
         result.run_as_user.value = int(context["runAsUser"])
     elif image.HasField("uid"):

@@ -9,7 +9,7 @@ _MASTER_SERVICES: Final = frozenset({"kubernetes"})
 
 
 def make_service_variables(services: Iterable[JsonObject], namespace: str, *, links: bool) -> dict[str, str]:
-    """Variables for the API's service and, with ``links``, for the namespace's services with a cluster IP."""
+    """Variables for the API's service and, with `links`, for the namespace's services with a cluster IP."""
     chosen: dict[str, JsonObject] = {}
     for service in services:
         meta = service["metadata"]

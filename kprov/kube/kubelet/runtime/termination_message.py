@@ -21,7 +21,7 @@ _FOLDER: Final = "containers"
 
 
 def make_termination_log(pod: Pod, container: Container, root: Path) -> pb.Mount | None:
-    """The mount of a new file for the container's termination message."""
+    """Return the mount of a new file for the container's termination message."""
     path = container.termination_message_path
     if not path:
         return None
@@ -34,7 +34,10 @@ def make_termination_log(pod: Pod, container: Container, root: Path) -> pb.Mount
 
 
 def read_termination_message(uid: PodUID, container: ContainerState, root: Path) -> str:
-    """The end of the container's termination log, or of its log if the policy says so. "" without either."""
+    """Return the end of the container's termination log, or of its log if the policy says so.
+
+    "" without either.
+    """
     path = container.annotations.get(pod_state.TERMINATION_PATH)
     host_path = container.mounts.get(path or "")
     text = _read_end(root / "pods" / uid, host_path) if host_path else ""
@@ -45,7 +48,7 @@ def read_termination_message(uid: PodUID, container: ContainerState, root: Path)
 
 
 def _read_end(pod_folder: Path, path: str) -> str:
-    """The end of a file that ``make_termination_log`` made.
+    """Return the end of a file that `make_termination_log` made.
 
     A volume may be mounted at the same path in the container. Its files may be links, or the host's.
     """

@@ -1,6 +1,6 @@
-"""User namespaces of pods with ``hostUsers: false``: which IDs of the host a pod has (pkg/kubelet/userns).
+"""User namespaces of pods with `hostUsers: false`: which IDs of the host a pod has (pkg/kubelet/userns).
 
-A pod has a range of IDs for itself. The range is written to ``userns`` in the pod's folder before the runtime
+A pod has a range of IDs for itself. The range is written to `userns` in the pod's folder before the runtime
 hears of it, so that no other pod gets it after a restart of the kubelet.
 """
 
@@ -48,7 +48,7 @@ class _Mappings(msgspec.Struct, rename="camel"):
 
 
 class UserNamespaces:
-    """``get_handlers()``: what the runtime says of itself, None before it did."""
+    """`get_handlers()`: what the runtime says of itself, None before it did."""
 
     def __init__(self, config: KubeletConfiguration, get_handlers: Callable[[], Handlers | None]) -> None:
         self._root = Path(config.root_dir)
@@ -87,7 +87,7 @@ class UserNamespaces:
         return None
 
     def get_or_create(self, pod: Pod, handler: str) -> pb.UserNamespace:
-        """The user namespace of the pod's sandbox. Raises ContainerConfigError, OSError."""
+        """Return the user namespace of the pod's sandbox. Raises ContainerConfigError, OSError."""
         if not wants_namespace(pod):
             return pb.UserNamespace(mode=pb.NODE)
         if problem := self.find_problem(pod, handler, has_sandbox=False):
@@ -130,7 +130,7 @@ class UserNamespaces:
             folder.replace_file(_FILE, msgspec.json.encode(_Mappings(ids, ids)), 0o600)
 
     def _read(self, uid: PodUID) -> None:
-        """Raises OSError, ValueError."""
+        """Raise OSError, ValueError."""
         try:
             with Directory.open(self._root / "pods" / uid) as folder:
                 content = folder.read_file(_FILE)
@@ -182,7 +182,7 @@ def _has_user() -> bool:
 
 
 def _read_subordinate_ids(program: str) -> tuple[int, int]:
-    """The only range of the user kubelet, which is that of its group, too."""
+    """Return the only range of the user kubelet, which is that of its group, too."""
     texts = []
     for options in ([], ["-g"]):
         done = subprocess.run(

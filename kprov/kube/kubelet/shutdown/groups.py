@@ -14,10 +14,10 @@ _SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000
 def make_schedule(
     total: float, critical: float, by_priority: Sequence[ShutdownPeriod] = ()
 ) -> list[ShutdownPeriod]:
-    """The periods in the order in which pods are ended. Empty: graceful shutdown is off.
+    """Return the periods in the order in which pods are ended. Empty: graceful shutdown is off.
 
-    ``total`` and ``critical`` are shutdownGracePeriod and shutdownGracePeriodCriticalPods in seconds. They
-    are used when ``by_priority`` is empty.
+    `total` and `critical` are shutdownGracePeriod and shutdownGracePeriodCriticalPods in seconds. They
+    are used when `by_priority` is empty.
     """
     if by_priority:
         return sorted(by_priority)

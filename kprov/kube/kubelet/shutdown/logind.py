@@ -30,7 +30,7 @@ class LogindError(Exception):
 
 
 class Logind:
-    """A connection to the bus, for ``async with``."""
+    """A connection to the bus, for `async with`."""
 
     def __init__(self, address: str = "", config_file: Path = CONFIG_FILE) -> None:
         self._address = address
@@ -74,12 +74,12 @@ class Logind:
             self._signals.put_nowait(bool(message.body[0]))
 
     async def shutdowns(self) -> AsyncIterator[bool]:
-        """True when a shutdown begins, False when one is cancelled. Ends with the connection."""
+        """Yield True when a shutdown begins, False when one is cancelled. Ends with the connection."""
         while (begins := await self._signals.get()) is not None:
             yield begins
 
     async def subscribe(self) -> None:
-        """Request the signals that ``shutdowns`` yields."""
+        """Request the signals that `shutdowns` yields."""
         rule = f"type='signal',interface='{_MANAGER}',member='PrepareForShutdown',path='{_LOGIND_PATH}'"
         await self._call(
             "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", rule
@@ -101,7 +101,7 @@ class Logind:
         return int(reply.unix_fds[reply.body[0]])
 
     async def get_max_delay(self) -> float:
-        """The longest time that an inhibitor may delay a shutdown, in seconds."""
+        """Return the longest time that an inhibitor may delay a shutdown, in seconds."""
         reply = await self._call(
             _LOGIND,
             _LOGIND_PATH,
@@ -114,7 +114,7 @@ class Logind:
         return float(reply.body[0].value) / 1_000_000
 
     async def ensure_max_delay(self, seconds: int) -> None:
-        """Configure logind to allow a delay of ``seconds``. Raises LogindError, OSError."""
+        """Configure logind to allow a delay of `seconds`. Raises LogindError, OSError."""
         if await self.get_max_delay() >= seconds:
             return
         text = f"# Written by the kubelet for shutdownGracePeriod.\n[Login]\nInhibitDelayMaxSec={seconds}\n"

@@ -33,7 +33,7 @@ _MAX_RETRY: Final = 60.0
 
 
 class ShutdownManager:
-    """While ``is_shutting_down``, the kubelet rejects pods and the node is not ready."""
+    """While `is_shutting_down`, the kubelet rejects pods and the node is not ready."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ShutdownManager:
         events: EventSender,
         logind: Callable[[], Logind] = Logind,
     ) -> None:
-        """``kill_pod(pod, seconds)`` returns when the pod has ended. ``send_statuses()`` sends its status."""
+        """`kill_pod(pod, seconds)` returns when the pod has ended. `send_statuses()` sends its status."""
         self._schedule = schedule
         self._list_active_pods = list_active_pods
         self._kill_pod = kill_pod

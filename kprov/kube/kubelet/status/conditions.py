@@ -30,7 +30,7 @@ def generate_conditions(
     phase: str,
     others: Sequence[JsonObject],
 ) -> list[JsonObject]:
-    """All conditions that the kubelet owns, without times. ``others``: those of readiness gates."""
+    """All conditions that the kubelet owns, without times. `others`: those of readiness gates."""
     containers = _make_containers_ready(pod, statuses, phase)
     result = [
         _make_condition("PodReadyToStartContainers", not pod_sandbox_changed(pod, state)[0]),
@@ -54,7 +54,7 @@ def _make_condition(kind: str, holds: bool, reason: str = "", message: str = "")
 
 
 def _render_names(names: Sequence[str]) -> str:
-    """The names as Go prints a slice of strings."""
+    """Return the names as Go prints a slice of strings."""
     return f"[{' '.join(names)}]"
 
 

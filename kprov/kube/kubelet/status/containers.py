@@ -33,7 +33,10 @@ def generate_container_statuses(
     *,
     init: bool,
 ) -> list[JsonObject]:
-    """A status for each container. Init containers are in the order of the spec, others sorted by name."""
+    """Return a status for each container.
+
+    Init containers are in the order of the spec, others sorted by name.
+    """
     before = {status["name"]: status for status in old}
     result = []
     for container in containers:
@@ -53,7 +56,7 @@ def generate_container_statuses(
 
 
 def _complete_removed_init_container(status: JsonObject) -> JsonObject:
-    """The pod is past its init containers, so one that the runtime does not have has succeeded."""
+    """Return the pod is past its init containers, so one that the runtime does not have has succeeded."""
     if status["state"].get("waiting"):
         text = (
             "Unable to get init container status from container runtime and pod has been initialized,"
@@ -90,7 +93,7 @@ def _generate_status(pod: Pod, state: PodState, container: Container, old: JsonO
 def _generate_status_of_missing(
     pod: Pod, container: Container, old: JsonObject | None, mounts: list[JsonObject]
 ) -> JsonObject:
-    """The runtime does not have the container: it is not created yet, or it was lost."""
+    """Return the runtime does not have the container: it is not created yet, or it was lost."""
     if old is not None and old["state"].get("terminated"):
         return dict(old)
     reason = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
@@ -171,7 +174,7 @@ def _make_terminated_state(container: ContainerState, container_id: str) -> Json
 
 
 def _get_last_state(old: JsonObject, container_id: str) -> JsonObject:
-    """``lastState``: how the former container ended, if ``old`` is the status of another container."""
+    """`lastState`: how the former container ended, if `old` is the status of another container."""
     last: JsonObject = old.get("lastState") or {}
     if old.get("containerID") == container_id:
         return last

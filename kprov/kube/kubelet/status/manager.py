@@ -21,7 +21,7 @@ _MAX_PARALLEL: Final = 8
 
 
 class StatusManager:
-    """``get_document(uid)`` gives the pod as the API server has it (for a static pod its mirror pod)."""
+    """`get_document(uid)` gives the pod as the API server has it (for a static pod its mirror pod)."""
 
     def __init__(
         self, client: RestClient | None, get_document: Callable[[PodUID], JsonObject | None]
@@ -42,7 +42,7 @@ class StatusManager:
         return self._statuses.get(uid)
 
     def set_pod_status(self, uid: PodUID, status: JsonObject, api_status: JsonObject) -> bool:
-        """Send a new status. False if it is equal to the last one. ``api_status``: the API server's."""
+        """Send a new status. False if it is equal to the last one. `api_status`: the API server's."""
         old = self._statuses.get(uid)
         _keep_transition_times(status, old or api_status)
         if not status.get("startTime"):
@@ -61,7 +61,7 @@ class StatusManager:
             self._senders[uid] = start_background_task(self._run_sender(uid), f"status of pod {uid}")
 
     def finish_pod(self, uid: PodUID) -> None:
-        """The last status is set and nothing of the pod runs. Delete its object if it is being deleted."""
+        """Handle that nothing of the pod runs. Delete its object if it is being deleted."""
         self._removable.add(uid)
         self._start_sender(uid)
 
@@ -133,7 +133,7 @@ class StatusManager:
             await pods.delete(name, namespace=namespace, grace_period_seconds=0, preconditions_uid=uid_in_api)
 
     def _get_newest(self, uid: PodUID) -> JsonObject | None:
-        """The pod from the watch or from our own last write, whichever is newer."""
+        """Return the pod from the watch or from our own last write, whichever is newer."""
         seen, response = self._get_document(uid), self._responses.get(uid)
         if seen is None or response is None or seen["metadata"]["uid"] != response["metadata"]["uid"]:
             return seen
@@ -165,7 +165,7 @@ def _get_version(document: JsonObject) -> int:
 
 
 def _keep_transition_times(status: JsonObject, old: JsonObject) -> None:
-    """A condition whose status did not change keeps its lastTransitionTime."""
+    """Keep the lastTransitionTime of a condition whose status did not change."""
     before = {item["type"]: item for item in old.get("conditions") or []}
     for condition in status.get("conditions") or []:
         known = before.get(condition["type"])

@@ -8,7 +8,7 @@ _REMOVABLE: Final = ("reason", "message", "initContainerStatuses", "ephemeralCon
 
 
 def make_status_patch(api: JsonObject, wanted: JsonObject) -> JsonObject:
-    """The patch that turns the API's status into ``wanted``. Empty if they are equal."""
+    """Return the patch that turns the API's status into `wanted`. Empty if they are equal."""
     patch: JsonObject = {}
     for field, value in wanted.items():
         if field == "conditions":
@@ -38,7 +38,7 @@ def _drop_zero_values(condition: JsonObject) -> JsonObject:
 
 
 def _normalize(value: Any) -> Any:
-    """The value without nulls, empty texts and empty objects, which the wire leaves out."""
+    """Return the value without nulls, empty texts and empty objects, which the wire leaves out."""
     if isinstance(value, dict):
         return {
             key: cleaned for key, item in value.items() if (cleaned := _normalize(item)) not in (None, {}, "")

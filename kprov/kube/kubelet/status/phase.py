@@ -10,7 +10,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 @dataclass(slots=True)
 class _Counts:
-    """How many containers are in each state. ``stopped_for_good``: stopped, will not restart."""
+    """How many containers are in each state. `stopped_for_good`: stopped, will not restart."""
 
     pending_init: int = 0
     pending_sidecars: int = 0
@@ -24,7 +24,7 @@ class _Counts:
 
 
 def get_phase(pod: Pod, statuses: Mapping[str, JsonObject], *, terminal: bool, initialized: bool) -> str:
-    """``terminal``: no container will run again. ``initialized``: app containers have run already."""
+    """`terminal`: no container will run again. `initialized`: app containers have run already."""
     counts = _Counts()
     for container in pod.spec.init_containers:
         status = statuses.get(container.name)

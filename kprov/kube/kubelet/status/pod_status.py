@@ -35,7 +35,7 @@ def generate_pod_status(
     update_ready: ReadyUpdate,
     terminal: bool,
 ) -> JsonObject:
-    """``old``: this kubelet's last status, else the API's. ``terminal``: no container will run again."""
+    """`old`: this kubelet's last status, else the API's. `terminal`: no container will run again."""
     containers = _generate_container_statuses(pod, state, old, waiting)
     before = {
         item["name"]: item
@@ -82,7 +82,7 @@ def _generate_container_statuses(
 
 
 def _get_final_phase(pod: Pod, old: JsonObject) -> str:
-    """A final phase never changes, whether the kubelet or another client set it. "" without one."""
+    """Return a final phase never changes, whether the kubelet or another client set it. "" without one."""
     for phase in (old.get("phase"), pod.status.phase):
         if phase in {"Failed", "Succeeded"}:
             return str(phase)

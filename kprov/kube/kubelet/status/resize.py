@@ -25,9 +25,9 @@ _MESSAGE: Final = (
 def find_actual_resources(
     container: Container, state: ContainerState, old: JsonObject | None
 ) -> ResourceRequirements:
-    """What the container was started with: as the status said before, or the spec, or as the runtime says.
+    """Return what the container was started with: of the status before, of the spec, or of the runtime.
 
-    ``old``: the container's status before. The runtime does not know memory requests, and rounds the rest.
+    `old`: the container's status before. The runtime does not know memory requests, and rounds the rest.
     """
     spec = container.resources
     before = None
@@ -44,7 +44,7 @@ def find_actual_resources(
 
 
 def make_condition(pod: Pod, statuses: Mapping[str, JsonObject]) -> JsonObject | None:
-    """The condition of a pod whose spec asks for other resources than its containers run with."""
+    """Return the condition of a pod whose spec asks for other resources than its containers run with."""
     names = [
         container.name
         for container in [*pod.spec.init_containers, *pod.spec.containers]
@@ -68,7 +68,7 @@ def _waits_for_resize(container: Container, status: JsonObject) -> bool:
 
 
 def _normalize(requirements: ResourceRequirements) -> dict[tuple[str, str], Quantity]:
-    """The amounts of what can be resized, of equal value in whatever form."""
+    """Return the amounts of what can be resized, of equal value in whatever form."""
     return {
         (part, name): Quantity.parse(amounts[name])
         for part, amounts in (("requests", requirements.requests), ("limits", requirements.limits))
@@ -90,7 +90,7 @@ def _fits(requirements: ResourceRequirements, actual: RuntimeResources) -> bool:
 
 
 def _correct(known: ResourceRequirements, actual: RuntimeResources) -> ResourceRequirements:
-    """The amounts of the runtime in place of those that differ."""
+    """Return the amounts of the runtime in place of those that differ."""
     found: dict[str, Any] = msgspec.to_builtins(known)
     requests, limits = dict(found.get("requests") or {}), dict(found.get("limits") or {})
     if actual.cpu_shares > resources.MIN_SHARES:

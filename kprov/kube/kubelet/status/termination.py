@@ -46,7 +46,7 @@ def _is_initialized(pod: Pod, init: list[JsonObject], app: list[JsonObject]) -> 
 
 
 def _drop_waiting_end(init: list[JsonObject]) -> list[JsonObject]:
-    """The init containers that were tried: without those at the end that wait, but at least the first."""
+    """Return the init containers that were tried: without those at the end that wait, at least the first."""
     tried = [
         index for index, item in enumerate(init) if _has_ended_before(item) or "waiting" not in item["state"]
     ]

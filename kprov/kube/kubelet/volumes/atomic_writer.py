@@ -1,6 +1,6 @@
 """Writes a set of files so that readers see all old or all new ones (pkg/volume/util AtomicWriter).
 
-``DIR/..data`` is a link to a folder with the content. One rename replaces it. ``DIR/NAME`` links
+`DIR/..data` is a link to a folder with the content. One rename replaces it. `DIR/NAME` links
 through it. A container may have the folder: nothing here follows a link that it could have made.
 """
 
@@ -28,7 +28,7 @@ _GROUP_FOLDER: Final = stat.S_ISGID | 0o110 | _GROUP_FILE
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A file. ``mode``: permission bits. ``owner``: a user id, None for root."""
+    """A file. `mode`: permission bits. `owner`: a user id, None for root."""
 
     data: bytes
     mode: int
@@ -36,7 +36,7 @@ class Projection:
 
 
 def write(folder: Directory, files: Mapping[str, Projection], *, group: int | None = None) -> bool:
-    """Make these the files of ``folder``, by relative path. True if something changed."""
+    """Make these the files of `folder`, by relative path. True if something changed."""
     old = _find_old(folder)
     changed = old is None or not _is_same(folder, old, files)
     if changed:
@@ -59,7 +59,7 @@ def set_permissions(folder: Directory, group: int | None) -> None:
 
 
 def _find_old(folder: Directory) -> str | None:
-    """The name of the folder with the present content."""
+    """Return the name of the folder with the present content."""
     name = folder.read_link(_DATA)
     if name is None or "/" in name or not name.startswith("..") or name == "..":
         return None

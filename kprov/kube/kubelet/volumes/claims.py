@@ -28,7 +28,7 @@ _NO_SOURCE: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class BoundVolume:
-    """A persistent volume that a pod's claim is bound to. ``read_only``: the pod asked for that."""
+    """A persistent volume that a pod's claim is bound to. `read_only`: the pod asked for that."""
 
     name: str
     kind: str
@@ -46,7 +46,10 @@ class ClaimedVolumes:
         self._volumes: dict[PodUID, dict[str, BoundVolume]] = {}
 
     async def read_volume(self, pod: Pod, volume: JsonObject) -> BoundVolume:
-        """The volume of a claim. Raises VolumeError if the claim is not bound to one that can be mounted."""
+        """Return the volume of a claim.
+
+        Raises VolumeError if the claim is not bound to one that can be mounted.
+        """
         volumes = self._volumes.setdefault(pod.uid, {})
         name = volume["name"]
         if name not in volumes:
@@ -54,7 +57,7 @@ class ClaimedVolumes:
         return volumes[name]
 
     def get_volume(self, pod: Pod, name: str) -> BoundVolume | None:
-        """A volume that ``read_volume`` has read."""
+        """Return a volume that `read_volume` has read."""
         return self._volumes.get(pod.uid, {}).get(name)
 
     def forget_pod(self, uid: PodUID) -> None:
@@ -101,7 +104,7 @@ class ClaimedVolumes:
         return claim
 
     async def _read_spec(self, claim: PersistentVolumeClaim) -> JsonObject:
-        """The spec of the claim's volume. Both must name each other."""
+        """Return the spec of the claim's volume. Both must name each other."""
         name = claim.spec["volumeName"]
         document = await self._get_object("persistentvolumes", "", name)
         if document is None:

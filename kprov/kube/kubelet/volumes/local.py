@@ -29,9 +29,9 @@ _OPTIONS: Final = {
 def mount_volume(
     volume: BoundVolume, pod: Directory, path: str, *, pods_folder: Path, ownership: Ownership
 ) -> str:
-    """Bind the volume's directory at ``path`` in the pod's folder unless it is mounted there.
+    """Bind the volume's directory at `path` in the pod's folder unless it is mounted there.
 
-    ``pods_folder``: the folders of all pods are in it. Returns a warning for the pod's user, "" for none.
+    `pods_folder`: the folders of all pods are in it. Returns a warning for the pod's user, "" for none.
     Raises VolumeError, OSError.
     """
     source = Path(volume.source["path"])
@@ -58,7 +58,7 @@ def mount_volume(
 
 
 def check_device(volume: BoundVolume) -> str:
-    """The path of a volume in block mode. Raises VolumeError if it is no block device."""
+    """Return the path of a volume in block mode. Raises VolumeError if it is no block device."""
     path = Path(volume.source["path"])
     if not stat.S_ISBLK(get_mode(path)):
         raise VolumeError(f"the path {path} of volume {volume.name} is not a block device")
@@ -66,7 +66,7 @@ def check_device(volume: BoundVolume) -> str:
 
 
 def get_mode(path: Path) -> int:
-    """Raises VolumeError if there is nothing at the path."""
+    """Raise VolumeError if there is nothing at the path."""
     try:
         return path.stat().st_mode
     except FileNotFoundError:

@@ -46,7 +46,7 @@ _PROPAGATION: Final = {
 
 
 class VolumeManager:
-    """``warn`` sends an event of the pod: (pod, reason, text)."""
+    """`warn` sends an event of the pod: (pod, reason, text)."""
 
     def __init__(
         self,
@@ -83,7 +83,10 @@ class VolumeManager:
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from error
 
     async def _read_claimed_volumes(self, pod: Pod) -> dict[str, BoundVolume]:
-        """The persistent volumes of the pod's claims that containers use. Raises VolumeError naming all."""
+        """Return the persistent volumes of the pod's claims that containers use.
+
+        Raises VolumeError naming all.
+        """
         found: dict[str, BoundVolume] = {}
         problems: dict[str, str] = {}
         for volume in pod.spec.volumes:
@@ -167,7 +170,10 @@ class VolumeManager:
             return folder.make_directory(f"volumes/{_PLUGINS[kind]}", 0o755)
 
     def get_host_path(self, pod: Pod, name: str) -> str:
-        """The path of a volume on this host. Raises VolumeError if the pod has no volume of that name."""
+        """Return the path of a volume on this host.
+
+        Raises VolumeError if the pod has no volume of that name.
+        """
         if (bound := self._claimed.get_volume(pod, name)) is not None:
             if bound.kind == claims.HOST_PATH or bound.is_block:
                 return str(bound.source["path"])
@@ -180,7 +186,7 @@ class VolumeManager:
         raise VolumeError(f'volume "{name}" is not in the pod')
 
     def make_mounts(self, pod: Pod, container: Container, env: Mapping[str, str]) -> list[pb.Mount]:
-        """The container's volumeMounts. Creates and mounts their subPaths. Raises VolumeError."""
+        """Return the container's volumeMounts. Creates and mounts their subPaths. Raises VolumeError."""
         result = []
         for index, entry in enumerate(container.volume_mounts):
             source = self.get_host_path(pod, entry.name)
@@ -199,7 +205,7 @@ class VolumeManager:
         return result
 
     def make_devices(self, pod: Pod, container: Container) -> list[pb.Device]:
-        """The container's volumeDevices. Raises VolumeError."""
+        """Return the container's volumeDevices. Raises VolumeError."""
         return [
             pb.Device(
                 container_path=entry.device_path,
@@ -216,7 +222,7 @@ class VolumeManager:
         return any(item["name"] == name and _get_kind(item) in _READ_ONLY for item in pod.spec.volumes)
 
     def _mount_sub_path(self, pod: Pod, container: Container, index: int, source: str, sub_path: str) -> str:
-        """Mount the subPath of entry ``index`` below the pod's folder and return the path of that mount."""
+        """Mount the subPath of entry `index` below the pod's folder and return the path of that mount."""
         if sub_path.startswith("/") or ".." in sub_path.split("/"):
             raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
         volume = container.volume_mounts[index].name
@@ -264,7 +270,7 @@ class VolumeManager:
                 remove_entry(parent, path.rpartition("/")[2], str(self.get_pod_folder(uid)))
 
     def list_pod_folders(self) -> set[PodUID]:
-        """The pods that have a folder."""
+        """Return the pods that have a folder."""
         folder = self._root / "pods"
         return {PodUID(entry.name) for entry in folder.iterdir()} if folder.is_dir() else set()
 
@@ -281,7 +287,7 @@ def _get_kind(volume: JsonObject) -> str:
 
 
 def _get_local_path(volume: BoundVolume) -> str:
-    """The path of a local volume in the pod's folder."""
+    """Return the path of a local volume in the pod's folder."""
     return f"volumes/{_LOCAL_PLUGIN}/{volume.name}"
 
 

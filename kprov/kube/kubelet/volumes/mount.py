@@ -26,7 +26,7 @@ _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """Raises OSError."""
+    """Raise OSError."""
     code = _libc.mount(
         os.fsencode(source),
         os.fsencode(target),
@@ -38,14 +38,14 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 
 
 def unmount(target: str) -> None:
-    """Detach the mount at ``target``. Does not follow a link there. Raises OSError."""
+    """Detach the mount at `target`. Does not follow a link there. Raises OSError."""
     _raise_if_failed(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
 
 
 def list_mount_points(folder: str) -> list[str]:
     """Mount points at or below a folder, the newest first: an older mount never hides a newer one.
 
-    The kernel lists real paths, so links in ``folder`` are resolved. A point is listed once for each mount.
+    The kernel lists real paths, so links in `folder` are resolved. A point is listed once for each mount.
     """
     real = os.path.realpath(folder)
     return [entry.point for entry in reversed(_read_mounts()) if _is_within(entry.point, real)]
@@ -61,7 +61,7 @@ def unmount_below(directory: Directory, path: str) -> None:
 
 
 def list_binds(folder: Path) -> list[str]:
-    """The mount points that show exactly this folder, without the mount that it is in (GetMountRefs)."""
+    """Return the mount points that show exactly this folder, without the mount of it (GetMountRefs)."""
     real = os.path.realpath(folder)
     mounts = _read_mounts()
     around = [entry for entry in mounts if _is_within(real, entry.point)]
@@ -78,7 +78,7 @@ def list_binds(folder: Path) -> list[str]:
 
 
 class _Mount(NamedTuple):
-    """``root``: the folder of the file system ``device`` that is mounted at ``point``."""
+    """`root`: the folder of the file system `device` that is mounted at `point`."""
 
     device: bytes
     root: str

@@ -15,7 +15,7 @@ _DIRECTORY: Final = stat.S_ISGID | 0o110
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """``group`` is None if the pod has no fsGroup. ``on_root_mismatch``: only if the folder differs."""
+    """`group` is None if the pod has no fsGroup. `on_root_mismatch`: only if the folder differs."""
 
     group: int | None
     on_root_mismatch: bool = False

@@ -53,7 +53,7 @@ async def make_files(pod: Pod, volume: JsonObject, sources: VolumeSources, field
 async def _project(
     pod: Pod, source: JsonObject, mode: int, sources: VolumeSources, fields: NodeFields
 ) -> Files:
-    """The files of one source of a projected volume."""
+    """Return the files of one source of a projected volume."""
     if part := source.get("configMap"):
         return await _read_object(pod, "configmaps", part, part.get("name", ""), mode, sources)
     if part := source.get("secret"):
@@ -92,7 +92,7 @@ async def _read_token(pod: Pod, part: JsonObject, mode: int, sources: VolumeSour
 async def _read_object(
     pod: Pod, resource: str, source: JsonObject, name: str, mode: int, sources: VolumeSources
 ) -> Files:
-    """The keys of a config map or secret that ``source`` selects."""
+    """Return the keys of a config map or secret that `source` selects."""
     found = await sources.get_object(resource, pod.metadata.namespace, name)
     kind = "configmap" if resource == "configmaps" else "secret"
     if found is None:

@@ -17,9 +17,9 @@ FOLDER: Final = "volume-subpaths"
 
 
 def bind(volume: str, sub_path: str, pod: Directory, target: str) -> None:
-    """Mount ``sub_path`` of ``volume`` at ``target`` in the pod's folder.
+    """Mount `sub_path` of `volume` at `target` in the pod's folder.
 
-    Missing directories are created with the volume's mode. A mount of the same file at ``target`` stays.
+    Missing directories are created with the volume's mode. A mount of the same file at `target` stays.
     Raises OSError, PermissionError if the path leaves the volume.
     """
     descriptor = open_within(volume, sub_path)
@@ -30,7 +30,7 @@ def bind(volume: str, sub_path: str, pod: Directory, target: str) -> None:
 
 
 def open_within(volume: str, sub_path: str) -> int:
-    """An O_PATH descriptor of a path in the volume. The caller closes it.
+    """Return an O_PATH descriptor of a path in the volume. The caller closes it.
 
     Links are resolved once and must stay in the volume. A link that appears after that is an error.
     """

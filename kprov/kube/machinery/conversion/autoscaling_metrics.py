@@ -44,7 +44,7 @@ _PARTS: Final = ("value", "averageValue", "averageUtilization")
 
 
 def cpu_utilization(metric: JsonObject, part: str) -> int | None:
-    """The utilization of a v2 CPU metric, None for other metrics. part: "target" or "current"."""
+    """Return the utilization of a v2 CPU metric, None for other metrics. part: "target" or "current"."""
     held = metric.get("resource") or {}
     if metric.get("type") != "Resource" or held.get("name") != "cpu":
         return None

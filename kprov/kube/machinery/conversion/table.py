@@ -33,7 +33,7 @@ _CONVERSIONS: Final = {
 
 
 def find_conversion(resource: Resource) -> Conversion | None:
-    """The conversion of a served version. None if its objects are stored unchanged."""
+    """Return the conversion of a served version. None if its objects are stored unchanged."""
     return _CONVERSIONS.get(resource.gvk)
 
 
@@ -52,13 +52,13 @@ def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
 
 
 def _storage_version(gvk: Gvk) -> Gvk:
-    """The version in which a kind is stored."""
+    """Return the version in which a kind is stored."""
     held = _CONVERSIONS.get(gvk)
     return gvk if held is None else held.stored
 
 
 def other_versions(resource: Resource) -> list[Resource]:
-    """The other versions in which a stored resource is served."""
+    """Return the other versions in which a stored resource is served."""
     return [
         found
         for found in RESOURCES
@@ -67,6 +67,6 @@ def other_versions(resource: Resource) -> list[Resource]:
 
 
 def stored_resource(resource: Resource) -> Resource:
-    """The resource under which the objects are stored: for most resources the same one."""
+    """Return the resource under which the objects are stored: for most resources the same one."""
     group, version = storage_version(resource)
     return find(group, version, resource.plural) or resource

@@ -128,7 +128,7 @@ def _parse_field(text: str, field: _Field) -> Values:
 
 
 def _parse_range(text: str, field: _Field) -> tuple[range, bool]:
-    """The numbers of "N", "N-M", "*", each perhaps with "/STEP", and whether it restricts nothing."""
+    """Return the numbers of "N", "N-M", "*", each perhaps with "/STEP", and whether it restricts nothing."""
     span, *steps = text.split("/")
     first, *rest = span.split("-")
     is_any = first in {"*", "?"}

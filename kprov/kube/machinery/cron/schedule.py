@@ -16,7 +16,10 @@ class Schedule(Protocol):
     """When something is due."""
 
     def find_next(self, after: datetime) -> datetime | None:
-        """The first time after an aware datetime, in UTC. None if there is none in the next five years."""
+        """Return the first time after an aware datetime, in UTC.
+
+        None if there is none in the next five years.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class CronSchedule:
         return None
 
     def _has_day(self, local: datetime) -> bool:
-        """A restricted day of the month and a restricted weekday each match alone."""
+        """Return a restricted day of the month and a restricted weekday each match alone."""
         day = local.day in self.days.matching
         weekday = local.isoweekday() % 7 in self.weekdays.matching
         return day and weekday if self.days.is_any or self.weekdays.is_any else day or weekday
@@ -96,7 +99,7 @@ class CronSchedule:
 
 
 def _from_wall_clock(wall: datetime, zone: tzinfo) -> datetime:
-    """The time in UTC of a naive local time, where a clock change makes it ambiguous as Go's time.Date."""
+    """Return the time in UTC of a naive local time; where a clock change makes it ambiguous, as time.Date."""
     guess = wall.replace(tzinfo=UTC)
     guess -= guess.astimezone(zone).utcoffset() or timedelta()
     return wall.replace(tzinfo=UTC) - (guess.astimezone(zone).utcoffset() or timedelta())

@@ -16,7 +16,7 @@ class ZoneError(ValueError):
 
 
 def load_zone(name: str) -> tzinfo:
-    """The time zone of that name. Raises ZoneError."""
+    """Return the time zone of that name. Raises ZoneError."""
     if name in {"", "UTC"}:
         return UTC
     if name == "Local":
@@ -32,7 +32,7 @@ def load_zone(name: str) -> tzinfo:
 
 
 def load_local_zone() -> tzinfo:
-    """The time zone of this process: by the variable TZ, else by /etc/localtime, else UTC."""
+    """Return the time zone of this process: by the variable TZ, else by /etc/localtime, else UTC."""
     name = os.environ.get("TZ", "").removeprefix(":")
     try:
         if name:

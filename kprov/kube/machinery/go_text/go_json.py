@@ -41,13 +41,13 @@ class JsonError(ValueError):
 
 
 def type_name(value: Any) -> str:
-    """The name of a JSON value's type in Go's messages."""
+    """Return the name of a JSON value's type in Go's messages."""
     kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
     return kinds.get(type(value), "number")
 
 
 def format_value(value: Any) -> str:
-    """A document as Go's %v shows it: map[a:1 b:[x y]]."""
+    """Return a document as Go's %v shows it: map[a:1 b:[x y]]."""
     if isinstance(value, dict):
         return "map[" + " ".join(f"{name}:{format_value(value[name])}" for name in sorted(value)) + "]"
     if isinstance(value, list):
@@ -58,12 +58,12 @@ def format_value(value: Any) -> str:
 
 
 def normalize_number(number: float) -> int | float:
-    """A number as Go writes it in JSON: a whole one as an integer, of any size up to 21 digits."""
+    """Return a number as Go writes it in JSON: a whole one as an integer, of any size up to 21 digits."""
     return int(number) if number.is_integer() and abs(number) < _PLAIN_FLOATS else number
 
 
 def round_trip_number(number: float) -> int | float:
-    """A number after Go wrote it as JSON and read it again: a whole number of 64 bits is an integer."""
+    """Return a number after Go wrote and read it as JSON: a whole number of 64 bits is an integer."""
     whole = normalize_number(number)
     return whole if -(2**63) <= whole < 2**63 else number
 
@@ -154,12 +154,15 @@ class _Scanner:
         self._data = data
 
     def document(self) -> int:
-        """The position after the document and white space. Raises JsonError."""
+        """Return the position after the document and white space. Raises JsonError."""
         at = self._value(self._after_space(0))
         return self._after_space(at)
 
     def _value(self, at: int) -> int:
-        """The position after one value. Not recursive, since documents may be deeper than the stack."""
+        """Return the position after one value.
+
+        Not recursive, since documents may be deeper than the stack.
+        """
         data, opened = self._data, list[bytes]()
         while True:
             start = data[at : at + 1]
@@ -181,7 +184,7 @@ class _Scanner:
                 return at
 
     def _after_value(self, at: int, opened: list[bytes]) -> int:
-        """The position of the next value, after closing brackets, which are removed from `opened`."""
+        """Return the position of the next value, after closing brackets, which are removed from `opened`."""
         data = self._data
         while opened:
             at = self._after_space(at)
@@ -198,7 +201,7 @@ class _Scanner:
         return at
 
     def _key(self, at: int) -> int:
-        """The position after a key and its colon."""
+        """Return the position after a key and its colon."""
         if self._data[at : at + 1] != b'"':
             raise JsonError(
                 _describe_unexpected(self._data, at, "looking for beginning of object key string")

@@ -105,7 +105,7 @@ def _describe_error(error: Any) -> str:
 
 @functools.cache
 def _make_loader() -> Any:
-    """A safe loader that resolves scalars as Go does and ignores unknown tags."""
+    """Return a safe loader that resolves scalars as Go does and ignores unknown tags."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -118,7 +118,7 @@ def _make_loader() -> Any:
 
 
 def _resolve_tag(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
-    """The tag of a node without an explicit one. implicit[0]: whether a scalar is unquoted."""
+    """Return the tag of a node without an explicit one. implicit[0]: whether a scalar is unquoted."""
     import yaml
 
     if kind is yaml.ScalarNode:

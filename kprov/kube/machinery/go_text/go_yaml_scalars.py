@@ -26,7 +26,7 @@ _BASES: Final = {"0x": 16, "0b": 2, "0o": 8}
 
 
 def parse_scalar(word: str) -> Any:
-    """The value of an unquoted scalar: None, a bool, an int, a float, or the text itself."""
+    """Return the value of an unquoted scalar: None, a bool, an int, a float, or the text itself."""
     if word in _WORDS:
         return _WORDS[word]
     if word[0] not in "+-.0123456789":

@@ -26,7 +26,7 @@ class ConflictError(Exception):
 
 
 def make_status(found: Conflicts) -> status.StatusError:
-    """The 409 error. It lists managers by name, and their fields in the order of FieldsV1."""
+    """Return the 409 error. It lists managers by name, and their fields in the order of FieldsV1."""
     ordered = [
         (entry, field_set.sort_paths(paths))
         for entry, paths in sorted(found, key=lambda each: sort_key(each[0].key))

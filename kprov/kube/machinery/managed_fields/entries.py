@@ -53,7 +53,7 @@ Managers = dict[Key, Entry]
 
 
 def sort_key(key: Key) -> str:
-    """The key by which upstream sorts managers: the JSON of the entry without fields and time."""
+    """Return the key by which upstream sorts managers: the JSON of the entry without fields and time."""
     manager, operation, version, subresource = key
     named = {"manager": manager, "operation": operation, "apiVersion": version, "subresource": subresource}
     shown = {name: value for name, value in named.items() if value}

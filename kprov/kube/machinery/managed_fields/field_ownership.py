@@ -161,7 +161,7 @@ def apply(
 
 
 def without_managed_fields(obj: JsonObject) -> JsonObject:
-    """A copy without managedFields, for comparing objects: a changed time alone is no change."""
+    """Return a copy without managedFields, for comparing objects: a changed time alone is no change."""
     metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}
     return {**obj, "metadata": metadata}
 
@@ -183,7 +183,7 @@ def _update(
     entry: Entry,
     ignored: Iterable[Path],
 ) -> Managers:
-    """The managers after an update: `entry` owns the changed fields, and nobody else does."""
+    """Return the managers after an update: `entry` owns the changed fields, and nobody else does."""
     managers = kind.reconcile(managers)
     differences = Differences(kind, old, new, ignored)
     _release_changed(managers, differences)
@@ -220,7 +220,7 @@ def _apply(
     *,
     force: bool,
 ) -> tuple[JsonObject, Managers]:
-    """The resulting object and its managers. Raises ConflictError."""
+    """Return the resulting object and its managers. Raises ConflictError."""
     # An entry whose version is not served any more still has its time.
     before = managers.get(entry.key)
     managers = kind.reconcile(managers)
@@ -277,7 +277,7 @@ def _prune(kind: KindVersions, merged: JsonObject, managers: Managers, last: Ent
 
 
 def _restore_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
-    """The document `kept` with the owned fields of `whole` restored."""
+    """Return the document `kept` with the owned fields of `whole` restored."""
     node = kind.node_of(whole.version)
     assert node is not None, "managers of other versions are removed before"
     everything = add_named_parents(node, fields_of(node, whole.document))

@@ -89,7 +89,7 @@ def prefixes(paths: Iterable[Path]) -> FieldSet:
 
 
 def exclude(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
-    """The paths that do not begin with one of `excluded`."""
+    """Return the paths that do not begin with one of `excluded`."""
     heads = [(head, len(head)) for head in excluded]
     if not heads:
         return paths
@@ -125,7 +125,7 @@ def _value_rank(value: Any) -> tuple[int, Any]:
 
 
 def format_path(path: Path) -> str:
-    """The form of a path in messages: .spec.containers[name="a"].image."""
+    """Return the form of a path in messages: .spec.containers[name="a"].image."""
     return "".join(map(_format_step, path))
 
 
@@ -144,10 +144,10 @@ def _json(value: Any) -> str:
 
 
 def key_step(keys: dict[str, Any]) -> str:
-    """The step to an item of a map list."""
+    """Return the step to an item of a map list."""
     return f"k:{orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()}"
 
 
 def value_step(value: Any) -> str:
-    """The step to an item of a set."""
+    """Return the step to an item of a set."""
     return f"v:{_json(value)}"

@@ -23,7 +23,7 @@ from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 def collect_first_fields(
     node: Node, zero: JsonObject, new: JsonObject, excluded: Collection[Path]
 ) -> JsonObject:
-    """The fields that `new` sets beyond `zero`, the zero value of its type, without those in `excluded`.
+    """Return the fields that `new` sets beyond `zero`, its type's zero value, without `excluded`.
 
     excluded: paths of one or two steps, which stand for all below them. Raises StructuredMergeError.
     """
@@ -51,7 +51,7 @@ def _find_beyond(
 def _find_changed(
     node: Node, zero: Any, value: Any, path: Path, excluded: Collection[Path]
 ) -> JsonObject | None:
-    """The fields below a value that replaces a zero. None if it adds nothing."""
+    """Return the fields below a value that replaces a zero. None if it adds nothing."""
     are_maps = isinstance(zero, dict | None) and isinstance(value, dict | None) and not node.atomic
     if are_maps and (zero or value):
         return _find_beyond(node, zero or {}, value or {}, path, excluded) or None
@@ -61,7 +61,7 @@ def _find_changed(
 
 
 def _walk(node: Node, value: Any) -> JsonObject:
-    """The fields of a new value: "." for the value itself, and its parts. A leaf is empty."""
+    """Return the fields of a new value: "." for the value itself, and its parts. A leaf is empty."""
     if not value:
         return {}
     if type(value) is dict and not node.atomic:

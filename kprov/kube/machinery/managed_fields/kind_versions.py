@@ -46,7 +46,7 @@ class KindVersions:
         self._conversions = types if isinstance(types, VersionedTypes) else table
 
     def node_of(self, version: str) -> Node | None:
-        """The type of the kind in a version. None if that version does not serve the kind.
+        """Return the type of the kind in a version. None if that version does not serve the kind.
 
         Versions of another group do not count, so that managers of an event never mix its two groups.
         """
@@ -95,7 +95,7 @@ class Differences:
         self._found: dict[str, tuple[FieldSet, FieldSet]] = {}
 
     def in_version(self, version: str) -> tuple[FieldSet, FieldSet]:
-        """The paths that were set and that were removed. Raises StructuredMergeError."""
+        """Return the paths that were set and that were removed. Raises StructuredMergeError."""
         found = self._found.get(version)
         if found is None:
             node = self._kind.node_of(version)
@@ -112,7 +112,7 @@ class Differences:
 
 @cache_short(maxsize=1 << 16)
 def _find_atomic_head(node: Node, path: Path) -> Path | None:
-    """The atomic field that a path is within, None if there is none."""
+    """Return the atomic field that a path is within, None if there is none."""
     for index, step in enumerate(path):
         if node.atomic or (node.kind is Kind.LIST and node.list_type == "atomic"):
             return path[:index]

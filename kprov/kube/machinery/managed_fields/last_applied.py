@@ -31,7 +31,7 @@ _ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029
 def remaining_conflicts(
     kind: KindVersions, live: JsonObject, manager: str, error: ConflictError
 ) -> Conflicts:
-    """The conflicts without fields that kubectl applied on the client and nobody changed since.
+    """Return the conflicts without fields that kubectl applied on the client and nobody changed since.
 
     If none remain, kubectl may force the apply.
     """
@@ -57,7 +57,7 @@ def _collect_owned(kind: KindVersions, live: JsonObject) -> FieldSet:
 
 
 def make_annotation(applied: Mapping[str, Any], manager: str) -> str | None:
-    """The annotation's value after an apply of that document. None for other managers."""
+    """Return the annotation's value after an apply of that document. None for other managers."""
     if manager != _MANAGER:
         return None
     document = dict(applied)

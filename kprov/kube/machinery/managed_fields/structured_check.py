@@ -33,7 +33,7 @@ _GO_TYPES: Final[dict[type, str]] = {
 def find_error(
     node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]
 ) -> status.StatusError | None:
-    """A 400 error with all problems. None for a document that can be merged."""
+    """Return a 400 error with all problems. None for a document that can be merged."""
     found = list(iterate_errors(node, document))
     if not found:
         return None
@@ -44,7 +44,7 @@ def find_error(
 
 
 def describe_object(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
-    """The object in messages: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
+    """Return the object in messages: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {}
@@ -92,7 +92,7 @@ def _check_items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
 
 
 def _describe_mismatch(kind: Kind, value: Any) -> str:
-    """The message for a value of a wrong type, "" for a valid value and for null."""
+    """Return the message for a value of a wrong type, "" for a valid value and for null."""
     if value is None or kind is Kind.ANY:
         return ""
     pointed = f"&{{{go_json.format_value(value)}}}"

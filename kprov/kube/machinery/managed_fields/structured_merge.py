@@ -54,14 +54,14 @@ def is_keyed_list(node: Node, value: Any) -> bool:
 
 
 def child_node(node: Node, name: str) -> Node:
-    """The type of a field, ANY_NODE if unknown."""
+    """Return the type of a field, ANY_NODE if unknown."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
     return (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
 
 
 def item_step(node: Node, item: Any) -> str:
-    """The path step of a list item. Raises StructuredMergeError when it lacks a key."""
+    """Return the path step of a list item. Raises StructuredMergeError when it lacks a key."""
     if node.list_type == "set":
         return value_step(item)
     if item is None:
@@ -83,7 +83,7 @@ def item_step(node: Node, item: Any) -> str:
 
 
 def _default_key(node: Node, name: str) -> Any:
-    """The value of a key that an item omits: its default, or a zero that is always written."""
+    """Return the value of a key that an item omits: its default, or a zero that is always written."""
     if name in KEY_DEFAULTS:
         return KEY_DEFAULTS[name]
     return defaults.find_default(node.item.definition, name, "") if node.item else None
@@ -231,7 +231,7 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
 
 
 def _find_repeat(steps: list[str]) -> str:
-    """The first step that came before."""
+    """Return the first step that came before."""
     seen: set[str] = set()
     for step in steps:
         if step in seen:
@@ -295,7 +295,7 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
 
 
 def add_named_parents(node: Node, paths: FieldSet) -> FieldSet:
-    """The paths, and all their prefixes that are declared fields of an object."""
+    """Return the paths, and all their prefixes that are declared fields of an object."""
     found = set(paths)
     for head in prefixes(paths):
         if head[-1][0] == "f" and _is_declared(node, head):

@@ -16,7 +16,7 @@ _NO_ZERO: Final = {
 
 @cache
 def _marker_defaults(definition: str) -> dict[str, Any]:
-    """The defaults of markers, by field."""
+    """Return the defaults of markers, by field."""
     described = api_types.find(definition.removeprefix("io.k8s."))
     if described is None:
         return {}
@@ -24,7 +24,10 @@ def _marker_defaults(definition: str) -> dict[str, Any]:
 
 
 def find_default(definition: str, field: str, reference: str) -> Any:
-    """The default of a type's field, None for none. reference: the definition of the field's type, or ""."""
+    """Return the default of a type's field, None for none.
+
+    reference: the definition of the field's type, or "".
+    """
     marked = _marker_defaults(definition)
     if field in marked:
         return marked[field]

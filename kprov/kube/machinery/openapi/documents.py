@@ -62,7 +62,7 @@ _PATH_PARAMETERS = {
 def etag(
     group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
 ) -> str:
-    """A hash that changes if the document of a group version does. It does not build the document."""
+    """Return a hash that changes if the document of a group version does. It does not build the document."""
     served = [
         repr((each, schemas.get(each.gvk)) if schemas else each)
         for each in resources
@@ -74,7 +74,7 @@ def etag(
 
 
 def v3_index(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> JsonObject:
-    """The response of /openapi/v3: the URL of each group version's document."""
+    """Return the response of /openapi/v3: the URL of each group version's document."""
     listed = tuple(resources)
     paths = {}
     for group, version in dict.fromkeys((each.group, each.version) for each in listed):
@@ -87,7 +87,7 @@ def v3_index(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None 
 def v3(
     group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
 ) -> bytes:
-    """The OpenAPI v3 document of one group version as JSON. schemas: of custom resources."""
+    """Return the OpenAPI v3 document of one group version as JSON. schemas: of custom resources."""
     raw = definitions.load()
     served = [each for each in resources if (each.group, each.version) == (group, version)]
     custom = publish_custom_schemas(served, schemas or {}, v3=True)
@@ -120,7 +120,7 @@ def v3(
 
 
 def v2(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> bytes:
-    """The OpenAPI v2 (Swagger) document of everything as JSON. schemas: of custom resources."""
+    """Return the OpenAPI v2 (Swagger) document of everything as JSON. schemas: of custom resources."""
     raw = definitions.load()
     resources = tuple(resources)
     custom = publish_custom_schemas(resources, schemas or {}, v3=False)
@@ -161,7 +161,7 @@ def _iterate_types(operation: Operation, names: dict[tuple[str, str, str], str])
 
 
 def _collect_references(used: set[str], raw: definitions.Definitions) -> list[str]:
-    """The names of the definitions and of all that they refer to, sorted."""
+    """Return the names of the definitions and of all that they refer to, sorted."""
     pending, found = list(used), set()
     while pending:
         name = pending.pop()
@@ -192,7 +192,7 @@ def _iterate_references(schema: JsonObject) -> Iterator[str]:
 
 
 def _publish_schema(name: str, schema: JsonObject, prefix: str, *, v3: bool) -> JsonObject:
-    """A definition as upstream publishes it: plain types, no nulls, no enumerated kinds."""
+    """Return a definition as upstream publishes it: plain types, no nulls, no enumerated kinds."""
     if name == _INT_OR_STRING:
         kinds: JsonObject = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), "format": "int-or-string", **kinds}
@@ -207,7 +207,7 @@ def _publish_schema(name: str, schema: JsonObject, prefix: str, *, v3: bool) -> 
 
 
 def _add_defaults(name: str, schema: JsonObject) -> None:
-    """The defaults of fields, which only v3 publishes."""
+    """Set the defaults of fields, which only v3 publishes."""
     for field, held in schema.get("properties", {}).items():
         pointed: JsonObject = held["allOf"][0] if "allOf" in held else held
         reference = pointed.get("$ref", "").rpartition("/")[2]

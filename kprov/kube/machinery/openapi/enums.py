@@ -23,7 +23,7 @@ def add_enums(definition: str, schema: dict[str, Any]) -> None:
 
 
 def fields(definition: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """The enumerated fields of a type: name, the part of its schema that is enumerated ("": all), values."""
+    """Yield the enumerated fields of a type: name, enumerated part of its schema ("": all), values."""
     described = api_types.find(definition.removeprefix("io.k8s."))
     if described is None:
         return
@@ -35,7 +35,7 @@ def fields(definition: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def _split(go_type: str) -> tuple[str, str]:
-    """The key of the schema of items, and their type. For other types "" and the type itself."""
+    """Return the key of the schema of items, and their type. For other types "" and the type itself."""
     go_type = go_type.removeprefix("*")
     whole = api_types.resolve(go_type)
     if whole.startswith("[]"):

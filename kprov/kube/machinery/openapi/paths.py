@@ -99,7 +99,7 @@ class Operation:
 
 
 def group_words(group: str) -> list[str]:
-    """The words for a group in ids and tags: ["rbac", "authorization"] of rbac.authorization.k8s.io."""
+    """Return the words for a group in ids and tags: [rbac, authorization] of rbac.authorization.k8s.io."""
     return group.removesuffix(".k8s.io").split(".") if group else ["core"]
 
 

@@ -18,7 +18,7 @@ MEDIA_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
 def encode(document: Mapping[str, Json]) -> bytes:
-    """A Swagger 2.0 document as an openapi.v2.Document."""
+    """Return a Swagger 2.0 document as an openapi.v2.Document."""
     return b"".join(_message(_DOCUMENT)(document))
 
 
@@ -61,7 +61,7 @@ def _many(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterat
 
 
 def _encode_nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iterator[bytes]]:
-    """A message whose table may not exist yet, since schemas contain schemas."""
+    """Yield a message whose table may not exist yet, since schemas contain schemas."""
 
     def encode_nested(value: Json) -> Iterator[bytes]:
         data = b"".join(_message(fields())(value))
@@ -71,7 +71,7 @@ def _encode_nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json
 
 
 def _encode_named(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterator[bytes]]:
-    """A JSON object as repeated pairs of name and value."""
+    """Yield a JSON object as repeated pairs of name and value."""
 
     def encode_named(values: Json) -> Iterator[bytes]:
         for name, value in values.items():
@@ -82,7 +82,7 @@ def _encode_named(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json]
 
 
 def _inside(number: int, encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterator[bytes]]:
-    """A message with one field, which contains the value or each of its values."""
+    """Yield a message with one field, which contains the value or each of its values."""
 
     def encode_inside(value: Json) -> Iterator[bytes]:
         data = b"".join(_varint(number << 3 | 2) + each for each in encoder(value))

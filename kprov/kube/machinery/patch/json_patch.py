@@ -49,7 +49,7 @@ class Budget:
         self.moved_elements = 0
 
     def charge_copy(self, size: int) -> None:
-        """Raises JsonPatchError."""
+        """Raise JsonPatchError."""
         self.copied_bytes += size
         if self.copied_bytes > _MAX_COPY_BYTES:
             raise JsonPatchError(
@@ -137,7 +137,7 @@ def _read_source(operation: dict[str, Any]) -> str:
 
 
 def _find_holder(document: Any, path: str) -> tuple[Any, str]:
-    """The object or list that contains the target of a path, and the last step."""
+    """Return the object or list that contains the target of a path, and the last step."""
     first, *steps = path.split("/")
     if not steps:
         raise JsonPatchError(f"missing path: {path}")
@@ -159,7 +159,7 @@ def _get(holder: Any, name: str) -> Any:
 
 
 def _parse_index(text: str, size: int) -> int:
-    """An index below `size`. Negative ones count from the end. Raises JsonPatchError."""
+    """Return an index below `size`. Negative ones count from the end. Raises JsonPatchError."""
     if not _INDEX.fullmatch(text):
         raise JsonPatchError(f"no index: {text}")
     found = int(text)

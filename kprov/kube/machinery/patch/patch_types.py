@@ -103,5 +103,5 @@ def strategic_merge_patch(
 
 
 def copy_document(document: Any) -> Any:
-    """A deep copy of a JSON document. It is several times faster than copy.deepcopy."""
+    """Return a deep copy of a JSON document. It is several times faster than copy.deepcopy."""
     return orjson.loads(orjson.dumps(document))

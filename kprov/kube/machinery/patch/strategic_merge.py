@@ -74,7 +74,7 @@ def merge(original: JsonObject, patch: JsonObject, node: Node, budget: Budget) -
 
 
 def child_node(node: Node, name: str) -> Node:
-    """The type of a field."""
+    """Return the type of a field."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
     if node.kind is Kind.MAP and node.item is not None:
@@ -114,7 +114,7 @@ def _is_directive(name: str) -> bool:
 
 
 def strip_directives(value: Any) -> Any:
-    """A patch value as a new part of a document: without nulls, None for one with $patch.
+    """Return a patch value as a new part of a document: without nulls, None for one with $patch.
 
     Upstream does not read other directives there: they become unknown fields.
     """
@@ -216,7 +216,7 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
 
 
 def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
-    """The function that identifies elements: by the merge key, or by the value itself."""
+    """Return the function that identifies elements: by the merge key, or by the value itself."""
     if not any(isinstance(value, dict) for value in values):
         return _hashable
     key = node.merge_key
@@ -236,7 +236,7 @@ def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
 
 
 def _hashable(value: Any) -> Any:
-    """The value, or the text of a list or object, which cannot be a dict key."""
+    """Return the value, or the text of a list or object, which cannot be a dict key."""
     return format_value(value) if isinstance(value, dict | list) else value
 
 
@@ -285,7 +285,10 @@ def _merge_elements(
 
 
 def _split_directives(sent: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The elements of a patch's list that delete, and those that change or add. StrategicMergeError."""
+    """Return the elements of a patch's list that delete, and those that change or add.
+
+    StrategicMergeError.
+    """
     deleted, changes = [], []
     for value in sent:
         directive = value.get(PATCH) if isinstance(value, dict) else None
@@ -311,7 +314,10 @@ def _require_one_type(held: list[Any], sent: list[Any]) -> None:
 
 
 def _make_element(value: Any, key: str | None) -> Any:
-    """A patch element as a new list element. A null merge key stays, to identify it; decoding drops it."""
+    """Return a patch element as a new list element.
+
+    A null merge key stays, to identify it; decoding drops it.
+    """
     plain = strip_directives(value)
     if isinstance(plain, dict) and key in value and value[key] is None:
         plain[key] = None
@@ -360,5 +366,5 @@ def _sort_stable(values: list[Any], places: dict[Any, int], identity: Callable[[
 
 
 def _index_elements(values: list[Any], identity: Callable[[Any], Any]) -> dict[Any, int]:
-    """The index of each element, of the first one if several are equal."""
+    """Return the index of each element, of the first one if several are equal."""
     return {identity(value): index for index, value in reversed(list(enumerate(values)))}

@@ -18,7 +18,7 @@ _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
 
 
 def human_duration(seconds: float) -> str:
-    """A duration as kubectl shows ages: 45s, 3m20s, 5h10m, 3d4h. Allows two seconds of clock skew."""
+    """Return a duration as kubectl shows ages: 45s, 3m20s, 5h10m, 3d4h. Allows two seconds of clock skew."""
     whole = int(seconds)
     if whole < -1:
         return "<invalid>"
@@ -48,7 +48,7 @@ def _two(whole: int, large: int, large_unit: str, small: int, small_unit: str) -
 
 
 def since(time: str | None, now: float) -> str:
-    """The time since an RFC 3339 text, "<unknown>" without one."""
+    """Return the time since an RFC 3339 text, "<unknown>" without one."""
     return human_duration(now - datetime.fromisoformat(time).timestamp()) if time else UNKNOWN
 
 
@@ -58,7 +58,7 @@ def labels(held: Mapping[str, str] | None) -> str:
 
 
 def selector(held: JsonMapping | None) -> str:
-    """A LabelSelector object in its query form."""
+    """Return a LabelSelector object in its query form."""
     if held is None:
         return NONE
     try:
@@ -77,13 +77,13 @@ def containers(pod_spec: JsonMapping) -> list[Any]:
 
 
 def template(spec: JsonMapping) -> JsonMapping:
-    """The pod spec of a spec.template, empty if there is none."""
+    """Return the pod spec of a spec.template, empty if there is none."""
     found: JsonMapping = (spec.get("template") or {}).get("spec") or {}
     return found
 
 
 def join(parts: Iterable[str], count: int, shown: int) -> str:
-    """The first parts and the number of further ones: "a,b,c + 2 more..."."""
+    """Return the first parts and the number of further ones: "a,b,c + 2 more..."."""
     text = ",".join(parts)
     return f"{text} + {count - shown} more..." if count > shown else text
 
@@ -108,32 +108,32 @@ def load_balancer(status: JsonMapping) -> str:
 
 
 def spec(obj: JsonMapping) -> JsonMapping:
-    """The spec, empty if there is none."""
+    """Return the spec, empty if there is none."""
     return obj.get("spec") or {}
 
 
 def status(obj: JsonMapping) -> JsonMapping:
-    """The status, empty if there is none."""
+    """Return the status, empty if there is none."""
     return obj.get("status") or {}
 
 
 def name(obj: JsonMapping) -> str:
-    """The name of the object."""
+    """Return the name of the object."""
     return str(obj["metadata"]["name"])
 
 
 def age(obj: JsonMapping, now: float) -> str:
-    """The time since its creation."""
+    """Return the time since its creation."""
     return since(obj["metadata"].get("creationTimestamp"), now)
 
 
 def named(*values: Callable[[JsonMapping], Any]) -> Printer:
-    """A printer for name, some values, age: the form of most kinds."""
+    """Return a printer for name, some values, age: the form of most kinds."""
     return lambda obj, now: [name(obj), *(value(obj) for value in values), age(obj, now)]
 
 
 def field(*path: str, default: Any = "") -> Callable[[JsonMapping], Any]:
-    """The value at a path, for `named`."""
+    """Return the value at a path, for `named`."""
 
     def value(obj: JsonMapping) -> Any:
         held: Any = obj
@@ -145,12 +145,12 @@ def field(*path: str, default: Any = "") -> Callable[[JsonMapping], Any]:
 
 
 def length(*path: str) -> Callable[[JsonMapping], int]:
-    """The length of the value at a path, for `named`."""
+    """Return the length of the value at a path, for `named`."""
     return lambda obj: len(field(*path, default=())(obj))
 
 
 def default_marked(obj: JsonMapping, *names: str) -> str:
-    """The name, with "(default)" if one of these annotations makes it the default of its kind."""
+    """Return the name, with "(default)" if one of these annotations makes it the default of its kind."""
     annotations = obj["metadata"].get("annotations") or {}
     marked = any(annotations.get(each) == "true" for each in names)
     return f"{name(obj)} (default)" if marked else name(obj)

@@ -49,7 +49,7 @@ def node(obj: JsonMapping, now: float) -> Cells:
 
 
 def event(obj: JsonMapping, now: float) -> Cells:
-    """Accepts both core/v1 and events.k8s.io/v1."""
+    """Accept both core/v1 and events.k8s.io/v1."""
     first = since(
         obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or obj.get("eventTime"), now
     )
@@ -169,7 +169,7 @@ def param_ref(obj: JsonMapping) -> str:
 
 
 def _go_selector(selector: JsonMapping) -> str:
-    """A LabelSelector in the form of its Go type's String method."""
+    """Return a LabelSelector in the form of its Go type's String method."""
     labels = selector.get("matchLabels") or {}
     pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
     expressions = "".join(

@@ -70,7 +70,7 @@ def pod(obj: JsonMapping, now: float) -> list[Any]:
 def _init_containers(
     spec: JsonMapping, status: JsonMapping, sidecars: set[Any], count: _Count, sidecar_count: _Count
 ) -> tuple[str, int]:
-    """(the reason why initialization waits or "", ready sidecars). Stops at the first unfinished one."""
+    """Return why initialization waits or "", and ready sidecars, up to the first unfinished container."""
     ready = 0
     for index, container in enumerate(status.get("initContainerStatuses") or ()):
         is_sidecar = container.get("name") in sidecars

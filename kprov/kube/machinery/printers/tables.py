@@ -44,7 +44,7 @@ def table(
     shown: Callable[[Any], JsonMapping] | None = None,
     own: KindColumns | None = None,
 ) -> JsonObject:
-    """The Table of some objects of one resource.
+    """Return the Table of some objects of one resource.
 
     list_metadata: of the list (resourceVersion, continue ...); for one object its resourceVersion.
     include_object: "Metadata" (as upstream's default), "Object" or "None". columns: column definitions to
@@ -86,7 +86,7 @@ def _list_columns(kind: tuple[str, str], own: KindColumns | None) -> list[JsonOb
 
 
 def describe_name_column() -> JsonObject:
-    """The definition of the column with the name."""
+    """Return the definition of the column with the name."""
     return _column("NAME")
 
 
@@ -96,7 +96,7 @@ def has_field_as_annotation(kind: str) -> bool:
 
 
 def partial_metadata(obj: JsonMapping) -> dict[str, Any]:
-    """The object as PartialObjectMetadata."""
+    """Return the object as PartialObjectMetadata."""
     metadata = obj.get("metadata") or {}
     annotations = metadata.get("annotations")
     internal = _FIELDS_AS_ANNOTATIONS.get(obj.get("kind", ""))
@@ -145,7 +145,7 @@ def _description(text: str) -> str:
 
 @cache
 def _descriptions() -> dict[str, str]:
-    """The texts that columns refer to, read from the definitions for the first table."""
+    """Return the texts that columns refer to, read from the definitions for the first table."""
     wanted = {f"@{META}.ObjectMeta.name", f"@{META}.ObjectMeta.creationTimestamp"}
     for lines in COLUMNS.values():
         wanted |= {line.rsplit(" | ", 1)[-1].strip() for line in lines.splitlines() if " | @" in line}

@@ -21,7 +21,7 @@ Definitions = dict[str, dict[str, Any]]
 
 @cache
 def path() -> Path:
-    """The path of the file. Raises FileNotFoundError with the names of package and file."""
+    """Return the path of the file. Raises FileNotFoundError with the names of package and file."""
     spec = importlib.util.find_spec("kubernetes_validate")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         candidate = Path(folder) / _FILE

@@ -41,7 +41,7 @@ _OF_TYPE_META: Final = Field("TypeMeta.", "")
 
 
 def locate(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
-    """The path of a value in Go's decoding errors, and the name of its type.
+    """Return the path of a value in Go's decoding errors, and the name of its type.
 
     steps: field names from the object on. None is a step to an item of a list or a value of a map.
     """
@@ -59,7 +59,7 @@ def locate(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
 
 
 def item_type(go_type: str) -> str:
-    """The type of the items of a list or map type, "" for named types."""
+    """Return the type of the items of a list or map type, "" for named types."""
     if go_type.startswith("map["):
         return go_type.partition("]")[2]
     return go_type[2:] if go_type.startswith("[]") else ""
@@ -67,7 +67,7 @@ def item_type(go_type: str) -> str:
 
 @cache
 def fields(node: Node) -> dict[str, Field]:
-    """The fields of a type about which the schema does not have all facts, by name."""
+    """Return the fields of a type about which the schema does not have all facts, by name."""
     described = api_types.find(node.definition.removeprefix(_PREFIX)) if node.definition else None
     if described is None:
         return {}

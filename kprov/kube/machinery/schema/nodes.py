@@ -125,7 +125,7 @@ class Compiler:
         self._nodes: dict[str, Node] = {}
 
     def definition(self, name: str) -> Node:
-        """The node of a definition; KeyError for an unknown name."""
+        """Return the node of a definition; KeyError for an unknown name."""
         node = self._nodes.get(name)
         if node is None:
             raw = self._definitions[name]
@@ -138,7 +138,7 @@ class Compiler:
         return node
 
     def node(self, raw: dict[str, Any]) -> Node:
-        """The node of a schema within a definition (a property, items ...)."""
+        """Return the node of a schema within a definition (a property, items ...)."""
         reference = raw.get("$ref")
         if reference is None:
             node = Node(_find_kind(raw))

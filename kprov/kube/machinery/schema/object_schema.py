@@ -55,7 +55,7 @@ class SchemaReport:
         return self.duplicate_keys + self.strict_errors
 
     def bad_request_text(self, gvk: Gvk, *, strict: bool) -> str | None:
-        """The message of upstream's 400 error for this report. None if the object is valid."""
+        """Return the message of upstream's 400 error for this report. None if the object is valid."""
         if self.errors:
             reason = self.errors[0]
         elif strict and self.warnings:
@@ -74,7 +74,7 @@ class _RefusedError(Exception):
     """A value that Go cannot decode."""
 
     def message_for(self, root: Node) -> str:
-        """The message, for an object of type `root`."""
+        """Return the message, for an object of type `root`."""
         del root
         return str(self)
 
@@ -111,7 +111,7 @@ class Schema:
         self._compiler = Compiler(raw)
 
     def node(self, gvk: Gvk) -> Node:
-        """The type of a kind. ANY_NODE, which accepts everything, for a kind without definition."""
+        """Return the type of a kind. ANY_NODE, which accepts everything, for a kind without definition."""
         name = self._names.get(gvk)
         return ANY_NODE if name is None else self._compiler.definition(name)
 
@@ -150,7 +150,7 @@ class Schema:
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:
-        """The strategic merge key of the list at a path of field names, None if it has none."""
+        """Return the strategic merge key of the list at a path of field names, None if it has none."""
         node: Node | None = self.node(gvk)
         for name in path:
             while node is not None and node.kind is Kind.LIST:
@@ -171,7 +171,7 @@ def prune_struct(node: Node, value: dict[str, Any]) -> SchemaReport:
 
 @cache
 def builtin() -> Schema:
-    """The schema of the built-in kinds, loaded once per process (about 15 ms)."""
+    """Return the schema of the built-in kinds, loaded once per process (about 15 ms)."""
     raw = definitions.load()
     for definition in raw.values():
         _drop_descriptions(definition)
@@ -211,7 +211,7 @@ def _check_struct(node: Node, value: dict[str, Any], path: _Path, report: Schema
 
 
 def _check_value(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> Any:
-    """The value as Go would encode it. Raises _RefusedError."""
+    """Return the value as Go would encode it. Raises _RefusedError."""
     kind = node.kind
     if kind is Kind.STRUCT:
         if type(value) is not dict:
@@ -258,7 +258,7 @@ def _check_map(owner: Node, node: Node, value: Any, path: _Path, report: SchemaR
 
 
 def _zero_of_null(node: Node) -> Any:
-    """The value that Go makes of null in a list or map."""
+    """Return the value that Go makes of null in a list or map."""
     zeros: dict[Kind, Any] = {
         Kind.STRING: "",
         Kind.BYTES: "",
@@ -292,7 +292,7 @@ def _check_scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
 
 
 def _check_special(owner: Node, node: Node, value: Any, path: _Path) -> Any:
-    """The canonical form of a value with its own syntax: quantity, time, bytes, int-or-string."""
+    """Return the canonical form of a value with its own syntax: quantity, time, bytes, int-or-string."""
     if node.kind is Kind.INT_OR_STRING:
         if type(value) is str or (type(value) is int and -_INT32 <= value < _INT32):
             return value
@@ -341,7 +341,7 @@ def _find_illegal_base64(value: str) -> int:
 
 
 def json_type_name(value: Any) -> str:
-    """The name of a JSON value's type in errors of Go's decoder."""
+    """Return the name of a JSON value's type in errors of Go's decoder."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

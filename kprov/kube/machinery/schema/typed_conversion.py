@@ -68,7 +68,7 @@ def convert_numbers(node: Node, value: Any) -> Any:
 
 
 def _lower_bits(value: float, bits: int) -> int:
-    """A whole number converted to an integer of so many bits, at most 64, as Go does it."""
+    """Return a whole number converted to an integer of so many bits, at most 64, as Go does it."""
     number = int(value)
     if not -(2**63) <= number < 2**63:
         number = -(2**63)

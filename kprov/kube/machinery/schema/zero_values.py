@@ -49,13 +49,13 @@ class Fields:
 
 
 def fields_of(node: Node) -> Fields | None:
-    """The fields of a struct. None for unknown types: custom resources, JSON schemas."""
+    """Return the fields of a struct. None for unknown types: custom resources, JSON schemas."""
     return fields_of_definition(node.definition) if node.kind is Kind.STRUCT else None
 
 
 @cache
 def fields_of_definition(name: str) -> Fields | None:
-    """The same for a definition by its full name."""
+    """Return the same for a definition by its full name."""
     name = name.removeprefix(_PREFIX)
     described = None if name in _UNCHANGED else api_types.find(name)
     if described is None or described.custom:
@@ -167,7 +167,7 @@ def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
 
 
 def make_zero(node: Node) -> JsonObject:
-    """A new object: the JSON of a struct's zero value."""
+    """Return a new object: the JSON of a struct's zero value."""
     fields = fields_of(node)
     if fields is None:
         return {}

@@ -46,7 +46,10 @@ class GoType(NamedTuple):
 
 
 def find(name: str) -> GoType | None:
-    """The type of a definition ("api.core.v1.Pod"). None if unknown. Callers cache what they derive."""
+    """Return the type of a definition ("api.core.v1.Pod"). None if unknown.
+
+    Callers cache what they derive.
+    """
     line = _read_lines().get(name)
     if line is None:
         return None
@@ -56,7 +59,10 @@ def find(name: str) -> GoType | None:
 
 
 def flatten(described: GoType) -> Iterator[GoField]:
-    """The fields of a struct as its JSON has them, with those of embedded structs. TypeMeta is left out."""
+    """Yield the fields of a struct as its JSON has them, with those of embedded structs.
+
+    TypeMeta is left out.
+    """
     for each in described.fields:
         if each.name:
             yield each
@@ -66,7 +72,7 @@ def flatten(described: GoType) -> Iterator[GoField]:
 
 @cache
 def _read_lines() -> dict[str, bytes]:
-    """The facts of all types as JSON, by the type's name."""
+    """Return the facts of all types as JSON, by the type's name."""
     text = files(__package__).joinpath(f"{RELEASE}.json").read_bytes()
     _, _, types = text.partition(b'"types": {\n')
     pairs = (line.split(b": ", 1) for line in types.splitlines() if line.startswith(b'"'))
@@ -86,7 +92,7 @@ def _field(facts: dict[str, Any]) -> GoField:
 
 
 def get(name: str) -> GoType:
-    """A type that a field refers to. KeyError for one that is not in the file."""
+    """Return a type that a field refers to. KeyError for one that is not in the file."""
     found = find(name)
     if found is None:
         raise KeyError(name)
@@ -105,7 +111,7 @@ def is_struct(name: str) -> bool:
 
 
 def resolve(go_type: str) -> str:
-    """The underlying type of a named type: "string" for PodPhase. Others stay."""
+    """Return the underlying type of a named type: "string" for PodPhase. Others stay."""
     while is_named(go_type) and not is_struct(go_type):
         found = get(go_type)
         if not found.underlying:
@@ -115,13 +121,13 @@ def resolve(go_type: str) -> str:
 
 
 def split_map(go_type: str) -> tuple[str, str]:
-    """The types of a map's keys and values."""
+    """Return the types of a map's keys and values."""
     key, _, value = go_type.removeprefix("map[").partition("]")
     return key, value
 
 
 def print_name(go_type: str) -> str:
-    """A type as Go prints it: "[]v1.Container" for "[]api.core.v1.Container". Pointers stay."""
+    """Return a type as Go prints it: "[]v1.Container" for "[]api.core.v1.Container". Pointers stay."""
     if go_type.startswith("*"):
         return "*" + print_name(go_type[1:])
     if go_type.startswith("[]"):

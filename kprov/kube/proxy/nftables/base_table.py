@@ -47,7 +47,7 @@ class RuleSettings:
 
 
 def make_layout(settings: RuleSettings) -> Layout:
-    """The containers and chains of `render_base_table`, as the kernel lists them afterwards."""
+    """Return the containers and chains of `render_base_table`, as the kernel lists them afterwards."""
     address = settings.address_type
     socket = (address, "inet_proto", "inet_service")
     port = socket[1:]

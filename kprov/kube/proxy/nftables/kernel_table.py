@@ -102,5 +102,5 @@ def _render_verdict(verdict: Any) -> str:
 
 
 def list_unknown(names: Iterable[str], *known: Iterable[str]) -> list[str]:
-    """The names that are not among the known ones, sorted."""
+    """Return the names that are not among the known ones, sorted."""
     return sorted(set(names).difference(*known))

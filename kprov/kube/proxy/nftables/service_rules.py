@@ -62,7 +62,7 @@ def _get_no_endpoint_verdict(endpoints: CategorizedEndpoints) -> str:
 def _add_internal_elements(
     tables: Tables, service: ServicePort, endpoints: CategorizedEndpoints, chains: _Chains
 ) -> None:
-    """The cluster IP."""
+    """Add the rules of the cluster IP."""
     has_endpoint = bool(endpoints.local) if service.internal_local else endpoints.any_exist
     tables.add(base_table.CLUSTER_IPS, service.cluster_ip)
     key = f"{service.cluster_ip} . {service.protocol} . {service.port}"
@@ -123,7 +123,7 @@ def _add_service_chains(
 def _add_affinity(
     tables: Tables, service: ServicePort, endpoints: CategorizedEndpoints, settings: RuleSettings
 ) -> None:
-    """A set of clients and a chain for each endpoint."""
+    """Add a set of clients and a chain for each endpoint."""
     for endpoint in endpoints.reachable:
         chain, affinity = _make_endpoint_names(service, endpoint)
         tables.affinity[affinity] = service.affinity_seconds

@@ -25,7 +25,7 @@ class Tables:
     affinity: dict[str, int] = field(default_factory=dict)
 
     def add(self, container: str, key: str, value: str = "") -> None:
-        """The first value of a key stays: two services with one external IP and port are a mistake."""
+        """Keep the first value of a key: two services with one external IP and port are a mistake."""
         self.elements.setdefault(container, {}).setdefault(key, value)
 
     def merge(self, other: "Tables") -> None:

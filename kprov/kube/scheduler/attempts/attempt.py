@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Attempt:
     """An attempt to schedule a pod.
 
-    ``nominated``: whether the pod's status names the node before the binding.
+    `nominated`: whether the pod's status names the node before the binding.
     """
 
     queued: QueuedPod
@@ -45,7 +45,7 @@ class Attempt:
 
 
 class FailureHandler:
-    """Puts pods back into the queue. ``spawn`` runs the requests that tell why in the background."""
+    """Puts pods back into the queue. `spawn` runs the requests that tell why in the background."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class FailureHandler:
     def reject(
         self, attempt: Attempt, diagnosis: Diagnosis, *, nominated: str | None = "", block: bool = False
     ) -> None:
-        """Hold a pod that fits on no node until an event may help. ``block``: at least until ``unblock``."""
+        """Hold a pod that fits on no node until an event may help. `block`: at least until `unblock`."""
         attempt.record("unschedulable")
         if attempt.queued.uid not in self._queue:
             return

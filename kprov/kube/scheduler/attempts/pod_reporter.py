@@ -22,7 +22,7 @@ _SCHEDULING = EventAction("Scheduling")
 
 
 class PodReporter:
-    """Writes events and the status of pods. ``recorders``: by the names of the profiles."""
+    """Writes events and the status of pods. `recorders`: by the names of the profiles."""
 
     def __init__(self, client: RestClient, recorders: Mapping[str, EventRecorder]) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class PodReporter:
     async def report_failure(self, pod: Pod, reason: str, message: str, node: str | None) -> None:
         """Report why a pod has no node.
 
-        ``node``: the node for which the pod is nominated, "" for none, None if its nomination stays.
+        `node`: the node for which the pod is nominated, "" for none, None if its nomination stays.
         """
         about = reference(pod, "v1", "Pod")
         self._get_recorder(pod).event(about, "Warning", "FailedScheduling", message, _SCHEDULING)

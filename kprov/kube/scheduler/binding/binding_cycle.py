@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class BindingCycle:
-    """Runs binding cycles. ``on_release``: called with each pod that is not bound after all."""
+    """Runs binding cycles. `on_release`: called with each pod that is not bound after all."""
 
     def __init__(
         self,

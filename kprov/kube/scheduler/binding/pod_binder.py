@@ -31,7 +31,7 @@ class PodBinder:
         self._bindings = asyncio.Semaphore(_BINDINGS)
 
     async def bind(self, pod: Pod, node: str) -> None:
-        """Bind a pod with ``bind_pod`` when fewer than _BINDINGS others are under way."""
+        """Bind a pod with `bind_pod` when fewer than _BINDINGS others are under way."""
         async with self._take_place():
             await bind_pod(self._client, pod, node)
 

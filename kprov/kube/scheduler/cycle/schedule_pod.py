@@ -26,9 +26,9 @@ _SAMPLED_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """The decision for a pod. ``node`` is "" if no node fits, and ``filtered`` says why.
+    """The decision for a pod. `node` is "" if no node fits, and `filtered` says why.
 
-    ``cycle`` has the data that plugins keep for later extension points.
+    `cycle` has the data that plugins keep for later extension points.
     """
 
     node: str
@@ -67,7 +67,7 @@ async def schedule_pod_with_extenders(
     rng: random.Random,
     nominator: Nominator | None = None,
 ) -> ScheduleResult:
-    """Choose the node as ``schedule_pod`` does.
+    """Choose the node as `schedule_pod` does.
 
     Raise ExtenderError if an extender that is not ignorable fails.
     """
@@ -114,7 +114,7 @@ def _run_scores(cycle: CycleState, feasible: Mask) -> Scores:
 def _choose_node(
     cycle: CycleState, filtered: FilterResult, scores: Scores | None, rng: random.Random
 ) -> ScheduleResult:
-    """Choose one of the nodes with the highest score. ``scores``: None if only a single node fits."""
+    """Choose one of the nodes with the highest score. `scores`: None if only a single node fits."""
     slots = np.flatnonzero(filtered.feasible)
     if scores is not None:
         scores = scores[slots]

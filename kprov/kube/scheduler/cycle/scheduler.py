@@ -47,9 +47,9 @@ class Scheduler:
         extenders: Extenders | None = None,
         on_decision: Callable[[Pod, str], None] | None = None,
     ) -> None:
-        """Create a scheduler. ``recorders``: by the names of the profiles.
+        """Create a scheduler. `recorders`: by the names of the profiles.
 
-        ``bindings``, ``extenders``: those that the plugins have. ``on_decision``: called with each pod that
+        `bindings`, `extenders`: those that the plugins have. `on_decision`: called with each pod that
         gets a node, and the name of the node, before it is bound.
         """
         self.state = ClusterState()

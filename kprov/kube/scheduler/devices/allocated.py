@@ -13,7 +13,7 @@ from kprov.kube.scheduler.devices.slices import DeviceId
 
 @dataclass(slots=True)
 class AllocatedState:
-    """``devices``: allocated devices. ``capacity``: allocated capacity of devices that claims share."""
+    """`devices`: allocated devices. `capacity`: allocated capacity of devices that claims share."""
 
     devices: Counter[DeviceId] = field(default_factory=Counter)
     capacity: dict[DeviceId, dict[str, Quantity]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class AllocatedState:
 class ClaimStore:
     """Claims as the API server has them, as far as it is known here.
 
-    ``allocated`` has the devices of all claims, also of those whose devices are decided but not written yet.
+    `allocated` has the devices of all claims, also of those whose devices are decided but not written yet.
     """
 
     def __init__(self, get_cached: Callable[[str, str], JsonObject | None]) -> None:

@@ -32,7 +32,7 @@ from kprov.kube.scheduler.devices.slices import Device, DeviceId
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChosenDevice:
-    """A device that a request gets. ``share_id``: "" unless it can be shared."""
+    """A device that a request gets. `share_id`: "" unless it can be shared."""
 
     request: Request
     device: Device
@@ -50,7 +50,7 @@ class _TooManyDevicesError(Exception):
 
 @dataclass(eq=False)
 class ClaimRequests:
-    """A claim that needs devices. ``requests``: the alternatives of each request."""
+    """A claim that needs devices. `requests`: the alternatives of each request."""
 
     key: str
     spec: JsonMapping
@@ -60,7 +60,7 @@ class ClaimRequests:
 
 
 class NodeAllocator:
-    """The search for one node. ``counters``: of all nodes."""
+    """The search for one node. `counters`: of all nodes."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class NodeAllocator:
         counters: AvailableCounters,
         deadline: float = math.inf,
     ) -> None:
-        """Prepare the search on a node. ``deadline``: of time.monotonic(). Raise AllocationError."""
+        """Prepare the search on a node. `deadline`: of time.monotonic(). Raise AllocationError."""
         self._deadline = deadline
         #: Whether a request accepts a device, apart from what is taken during the search.
         self._accepted: dict[tuple[int, DeviceId], bool] = {}
@@ -83,7 +83,7 @@ class NodeAllocator:
         self._candidates = [(pool, device) for pool in pools if pool.is_usable for device in pool.devices]
         self._pool_of = {device.id: pool for pool, device in self._candidates}
         self._counters = UsedCounters(counters)
-        #: The claims of the pod that get a device. A shared device is in ``_capacity`` instead.
+        #: The claims of the pod that get a device. A shared device is in `_capacity` instead.
         self._holders: dict[DeviceId, set[int]] = defaultdict(set)
         self._capacity: dict[DeviceId, dict[str, Quantity]] = {}
         self.claims = [self._build_claim(claim, get_class) for claim in claims]

@@ -1,7 +1,7 @@
 """Rewrites CEL for the maps of a device, in which a domain without values is empty.
 
-``device.attributes[DOMAIN]`` becomes ``device.attributes[?DOMAIN].orValue(dyn({}))``, and so does
-``device.capacity[DOMAIN]``.
+`device.attributes[DOMAIN]` becomes `device.attributes[?DOMAIN].orValue(dyn({}))`, and so does
+`device.capacity[DOMAIN]`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def rewrite(expression: str) -> str:
 
 
 def _find_end(words: Sequence[str], start: int) -> int:
-    """Return the index of the bracket that closes the one at ``start``, or the end of the words."""
+    """Return the index of the bracket that closes the one at `start`, or the end of the words."""
     depth = 1
     for at in range(start + 1, len(words)):
         # A bracket that is rewritten has more text around it.

@@ -14,7 +14,7 @@ _KINDS = ("string", "int", "bool", "version")
 
 @dataclass
 class Constraint:
-    """A match attribute. ``is_distinct``: whether all devices must differ in it, not be equal."""
+    """A match attribute. `is_distinct`: whether all devices must differ in it, not be equal."""
 
     attribute: str
     requests: frozenset[str]

@@ -24,8 +24,8 @@ IN_MEMORY_NAME: Final = "<extended-resources>"
 class SpecialClaim:
     """A claim that the scheduler creates for the extended resources of a pod.
 
-    ``mappings`` says which request each container gets its devices from, as in
-    ``extendedResourceClaimStatus``.
+    `mappings` says which request each container gets its devices from, as in
+    `extendedResourceClaimStatus`.
     """
 
     claim: JsonObject
@@ -44,7 +44,7 @@ def is_special(claim: JsonMapping, pod: Pod) -> bool:
 
 
 def build_special_claim(pod: Pod, classes: Mapping[str, str]) -> SpecialClaim:
-    """Build the claim. ``classes``: the device class of each extended resource that devices provide."""
+    """Build the claim. `classes`: the device class of each extended resource that devices provide."""
     requests, mappings = build_device_requests(pod, classes)
     owner = {
         "apiVersion": "v1",

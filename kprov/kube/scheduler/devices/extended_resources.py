@@ -6,7 +6,7 @@ from typing import Final
 
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 
-#: Each class has this resource, with its own name behind it, besides ``spec.extendedResourceName``.
+#: Each class has this resource, with its own name behind it, besides `spec.extendedResourceName`.
 CLASS_PREFIX: Final = "deviceclass.resource.kubernetes.io/"
 _NATIVE: Final = "kubernetes.io/"
 _QUOTA_PREFIX: Final = "requests."
@@ -20,7 +20,7 @@ def is_device_resource(name: str) -> bool:
 
 
 def get_explicit_name(device_class: JsonMapping) -> str:
-    """Return ``spec.extendedResourceName``, "" if the class has none."""
+    """Return `spec.extendedResourceName`, "" if the class has none."""
     return str((device_class.get("spec") or {}).get("extendedResourceName") or "")
 
 

@@ -13,7 +13,7 @@ from kprov.kube.scheduler.devices.slices import SliceStore
 
 @dataclass(slots=True)
 class DeviceListers:
-    """Informers fill ``claims``, ``slices`` and ``extended``. Classes are found by name."""
+    """Informers fill `claims`, `slices` and `extended`. Classes are found by name."""
 
     claims: ClaimStore = field(default_factory=lambda: ClaimStore(lambda _namespace, _name: None))
     slices: SliceStore = field(default_factory=SliceStore)

@@ -26,7 +26,7 @@ _NO_DEVICES = "cannot allocate all claims"
 
 @dataclass(slots=True)
 class NodeSearchResult:
-    """``allocations``: the devices of the claims by slot. ``rejected``: the other slots by reason."""
+    """`allocations`: the devices of the claims by slot. `rejected`: the other slots by reason."""
 
     allocations: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
     rejected: dict[str, Mask] = field(default_factory=dict)
@@ -64,9 +64,9 @@ def search_nodes(
     deadline: float = math.inf,
     among: Mask | None = None,
 ) -> NodeSearchResult:
-    """Search devices for the claims on each node of ``among``. Raise AllocationError.
+    """Search devices for the claims on each node of `among`. Raise AllocationError.
 
-    ``deadline``: of time.monotonic(), for all nodes together.
+    `deadline`: of time.monotonic(), for all nodes together.
     """
     result = NodeSearchResult()
     allocated = listers.claims.allocated

@@ -14,9 +14,9 @@ Matcher = Callable[[Topology], bool]
 
 @dataclass(eq=False)
 class Pool:
-    """``is_incomplete``: the driver is replacing its slices.
+    """`is_incomplete`: the driver is replacing its slices.
 
-    ``is_invalid``: the slices contradict each other.
+    `is_invalid`: the slices contradict each other.
     """
 
     id: PoolId

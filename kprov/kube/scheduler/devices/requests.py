@@ -25,13 +25,13 @@ class NodeError(Exception):
 
 @dataclass(eq=False)
 class Request:
-    """A request, or one of its alternatives. ``parent``: the request that has alternatives, "" for others."""
+    """A request, or one of its alternatives. `parent`: the request that has alternatives, "" for others."""
 
     name: str
     parent: str
     spec: JsonMapping
     device_class: JsonObject
-    #: How many devices. Without a number it gets all devices that match, which are then in ``all_devices``.
+    #: How many devices. Without a number it gets all devices that match, which are then in `all_devices`.
     count: int = 0
     all_devices: Sequence[Device] | None = None
     tolerations: Sequence[JsonMapping] = field(init=False)

@@ -46,7 +46,7 @@ class Selector:
         self._environment = environments.dynamic
 
     def matches(self, variables: JsonMapping) -> bool:
-        """Whether the device matches. ``variables``: of build_variables. Raise SelectorError."""
+        """Whether the device matches. `variables`: of build_variables. Raise SelectorError."""
         try:
             result = self._program.evaluate(self._environment.bind({"device": variables}))
         except EvaluationError as error:
@@ -69,7 +69,7 @@ def compile_selector(expression: str) -> Selector | SelectorError:
 
 
 def build_variables(device: JsonMapping, driver: str) -> dict[str, Any]:
-    """Build the variable ``device``. Names without a domain get that of the driver. Raise SelectorError."""
+    """Build the variable `device`. Names without a domain get that of the driver. Raise SelectorError."""
     attributes: dict[str, dict[str, Any]] = {}
     for name, attribute in (device.get("attributes") or {}).items():
         domain, key = split_name(name, driver)
@@ -105,9 +105,9 @@ def _decode_attribute(name: str, attribute: JsonMapping) -> Any:
 
 
 class _Environments(NamedTuple):
-    """``typed`` checks the fields of the device in an expression.
+    """`typed` checks the fields of the device in an expression.
 
-    ``dynamic`` evaluates it, with a map as the device.
+    `dynamic` evaluates it, with a map as the device.
     """
 
     typed: Environment

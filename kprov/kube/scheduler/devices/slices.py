@@ -51,7 +51,7 @@ class CounterUse(NamedTuple):
 
 @dataclass(eq=False)
 class Device:
-    """A device of a slice. ``spec``: its object in the slice."""
+    """A device of a slice. `spec`: its object in the slice."""
 
     id: DeviceId
     spec: JsonObject

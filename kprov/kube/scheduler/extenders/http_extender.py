@@ -31,7 +31,7 @@ class ExtenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilterAnswer:
-    """``nodes``: accepted nodes. ``failed`` and ``unresolvable``: why other nodes are rejected, by name."""
+    """`nodes`: accepted nodes. `failed` and `unresolvable`: why other nodes are rejected, by name."""
 
     nodes: Sequence[str]
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class HttpExtender:
         return {entry["host"]: int(entry["score"]) for entry in entries}
 
     async def preempt(self, pod: Pod, victims: Mapping[str, tuple[Sequence[Pod], int]]) -> dict[str, Any]:
-        """Return (UIDs, violated budgets) by node. ``victims``: pods and violated budgets by node."""
+        """Return (UIDs, violated budgets) by node. `victims`: pods and violated budgets by node."""
         caches = self.configuration.node_cache_capable
         described = {
             node: {

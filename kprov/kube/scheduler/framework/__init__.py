@@ -1,4 +1,4 @@
 """Owns the interface between the scheduler and its plugins (upstream's framework package).
 
-Plugins implement ``plugin.py``; ``runtime/`` calls them. May import the state, metrics and configuration.
+Plugins implement `plugin.py`; `runtime/` calls them. May import the state, metrics and configuration.
 """

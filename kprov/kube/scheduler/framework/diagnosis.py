@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Diagnosis:
     """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any.
 
-    ``pending``: plugins that wait for an event of their own (Code.PENDING).
-    ``pre_filter_message``: why the pod fits on no node whatever nodes there are.
-    ``post_filter_message``: why preemption does not help.
+    `pending`: plugins that wait for an event of their own (Code.PENDING).
+    `pre_filter_message`: why the pod fits on no node whatever nodes there are.
+    `post_filter_message`: why preemption does not help.
     """
 
     total: int

@@ -62,7 +62,7 @@ Hint = Callable[[PodInfo, Any, Any], bool]
 
 
 class ClusterEvent(NamedTuple):
-    """One change. ``label``: its name in metrics."""
+    """One change. `label`: its name in metrics."""
 
     resource: str
     action: Action

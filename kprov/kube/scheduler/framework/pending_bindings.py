@@ -26,7 +26,7 @@ class PendingBindings:
         return task is not None and task.cancel()
 
     async def run_pre_bind(self, uid: str, work: Coroutine[Any, Any, None]) -> bool:
-        """Run PreBind of a pod. Return False if ``cancel`` stopped it."""
+        """Run PreBind of a pod. Return False if `cancel` stopped it."""
         task = self._pre_binds[uid] = start_task(work, f"PreBind of pod {uid}")
         try:
             await task

@@ -60,7 +60,7 @@ class CycleState:
 class Rejection(NamedTuple):
     """Slots that a rule rejects for a reason. Slots without a node may be among them.
 
-    ``resolvable``: whether the removal of pods may help, for all slots or by slot. Upstream calls the others
+    `resolvable`: whether the removal of pods may help, for all slots or by slot. Upstream calls the others
     UnschedulableAndUnresolvable.
     """
 
@@ -71,7 +71,7 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterResult:
-    """``feasible``: slots that all plugins accept. ``resolvable``: other slots, where preemption may help."""
+    """`feasible`: slots that all plugins accept. `resolvable`: other slots, where preemption may help."""
 
     feasible: Mask
     diagnosis: Diagnosis
@@ -82,8 +82,8 @@ class FilterResult:
 class PostFilterResult:
     """What PostFilter did for a pod that fits on no node.
 
-    ``node``: where the pod will fit, "" if it loses its nomination, None if it keeps it.
-    ``work``: runs in the background and returns whether it succeeded. The pod is not tried meanwhile.
+    `node`: where the pod will fit, "" if it loses its nomination, None if it keeps it.
+    `work`: runs in the background and returns whether it succeeded. The pod is not tried meanwhile.
     """
 
     node: str | None = None
@@ -125,14 +125,14 @@ class Plugin:
     def get_sort_key(self, pod: Pod, timestamp: float) -> SortKey:
         """Return the key of a pod in the queue: the pod with the smallest key is tried first (QueueSort).
 
-        ``timestamp``: when the pod came into the queue, or back from its last attempt.
+        `timestamp`: when the pod came into the queue, or back from its last attempt.
         """
         return (timestamp,)
 
     def pre_enqueue(self, pod: Pod) -> Status | None:
         """Decide whether the pod may be tried. A rejected one waits without an event or a condition.
 
-        It is asked again after an update of the pod, and after those of ``list_events``.
+        It is asked again after an update of the pod, and after those of `list_events`.
         """
         return None
 
@@ -162,7 +162,7 @@ class Plugin:
     async def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult | None:
         """Make a node fit for a pod that fits on none. None if the rule does no such thing.
 
-        All other pods wait for it: what takes long belongs into the result's ``work``.
+        All other pods wait for it: what takes long belongs into the result's `work`.
         """
         return None
 
@@ -182,7 +182,7 @@ class Plugin:
         return None
 
     def unreserve(self, cycle: CycleState, node: str) -> None:
-        """Undo ``reserve``: the pod does not get the node. Also called if ``reserve`` was not."""
+        """Undo `reserve`: the pod does not get the node. Also called if `reserve` was not."""
 
     def permit(self, cycle: CycleState, node: str) -> Status | None:
         """Decide whether the pod may be bound. None: yes.
@@ -192,16 +192,16 @@ class Plugin:
         return None
 
     def needs_pre_bind(self, cycle: CycleState, node: str) -> bool:
-        """Whether there is work for ``pre_bind`` (PreBindPreFlight)."""
+        """Whether there is work for `pre_bind` (PreBindPreFlight)."""
         return False
 
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
 
     async def undo_pre_bind(self, cycle: CycleState, node: str) -> None:
-        """Take back what ``pre_bind`` wrote: the pod is not bound after all. Called before ``unreserve``.
+        """Take back what `pre_bind` wrote: the pod is not bound after all. Called before `unreserve`.
 
-        Also called if ``pre_bind`` of this plugin failed, or was not called.
+        Also called if `pre_bind` of this plugin failed, or was not called.
         """
 
     async def bind(self, cycle: CycleState, node: str) -> Status | None:

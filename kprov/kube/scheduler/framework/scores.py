@@ -12,7 +12,7 @@ MAX_SCORE = 100.0
 
 
 def normalize_scores(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:
-    """Scale scores as upstream's DefaultNormalizeScore: the largest becomes 100, or 0 if ``reverse``."""
+    """Scale scores as upstream's DefaultNormalizeScore: the largest becomes 100, or 0 if `reverse`."""
     largest = scores[feasible].max(initial=0.0)
     if largest == 0:
         return np.full_like(scores, MAX_SCORE if reverse else 0.0)

@@ -30,9 +30,9 @@ _REJECTIONS: Final = frozenset({Code.UNSCHEDULABLE, Code.UNSCHEDULABLE_AND_UNRES
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An answer. ``plugin``: the plugin that answered, set by the framework.
+    """An answer. `plugin`: the plugin that answered, set by the framework.
 
-    ``seconds``: how long WAIT waits.
+    `seconds`: how long WAIT waits.
     """
 
     code: Code = Code.SUCCESS
@@ -55,5 +55,5 @@ SKIP: Final = Status(Code.SKIP)
 
 
 def reject(message: str, *, resolvable: bool = False) -> Status:
-    """Return a rejection. ``resolvable``: whether preemption may help."""
+    """Return a rejection. `resolvable`: whether preemption may help."""
     return Status(Code.UNSCHEDULABLE if resolvable else Code.UNSCHEDULABLE_AND_UNRESOLVABLE, message)

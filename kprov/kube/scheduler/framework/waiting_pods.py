@@ -14,7 +14,7 @@ MAX_WAIT_SECONDS = 15 * 60.0
 
 
 class WaitingPod:
-    """A pod that waits. ``seconds``: the longest wait for each plugin. The first timeout rejects the pod."""
+    """A pod that waits. `seconds`: the longest wait for each plugin. The first timeout rejects the pod."""
 
     def __init__(self, pod: Pod, seconds: Mapping[str, float]) -> None:
         self.pod = pod
@@ -39,7 +39,7 @@ class WaitingPod:
     def preempt(self, plugin: str, message: str) -> bool:
         """Take the node from the pod, which is scheduled again after a backoff.
 
-        Return False as ``reject`` does.
+        Return False as `reject` does.
         """
         return self._decide(Status(Code.ERROR, message, plugin))
 

@@ -23,7 +23,7 @@ _OWNER_INDEX = "owning-pod"
 
 
 class SchedulerInformers:
-    """The informers of the scheduler. Plugins get selectors, ``volumes`` and ``devices`` from them."""
+    """The informers of the scheduler. Plugins get selectors, `volumes` and `devices` from them."""
 
     def __init__(self, informers: InformerFactory) -> None:
         self.nodes = informers.informer("", "v1", "nodes", Node)

@@ -72,7 +72,7 @@ class _ClaimError(Exception):
 
 @dataclass(slots=True)
 class _PodClaims:
-    """A pod's claims. ``missing``: those without devices."""
+    """A pod's claims. `missing`: those without devices."""
 
     claims: Sequence[JsonObject] = ()
     missing: Sequence[JsonObject] = ()
@@ -118,7 +118,7 @@ class DynamicResources(Plugin):
     ) -> None:
         """Create the plugin. Without a binder it writes nothing.
 
-        ``timeout``: for the binding conditions of devices. Both times are in seconds.
+        `timeout`: for the binding conditions of devices. Both times are in seconds.
         """
         self._search_seconds = min(search_seconds or MAX_SEARCH_SECONDS, MAX_SEARCH_SECONDS)
         self._listers = listers

@@ -19,9 +19,9 @@ class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
 
     def __init__(self, hard_weight: int = 1, *, ignore_preferred: bool = False) -> None:
-        """Create the plugin. ``hard_weight``: weight of the required affinity of existing pods in the score.
+        """Create the plugin. `hard_weight`: weight of the required affinity of existing pods in the score.
 
-        ``ignore_preferred``: whether preferred terms of existing pods count only for pods that have such
+        `ignore_preferred`: whether preferred terms of existing pods count only for pods that have such
         terms.
         """
         self._hard_weight = hard_weight

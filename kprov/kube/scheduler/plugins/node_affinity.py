@@ -25,7 +25,7 @@ class NodeAffinity(Plugin):
     name = "NodeAffinity"
 
     def __init__(self, added: core.NodeAffinity | None = None) -> None:
-        """Create the plugin. ``added``: affinity of all pods of the profile, besides their own."""
+        """Create the plugin. `added`: affinity of all pods of the profile, besides their own."""
         self._required = added.required_during_scheduling_ignored_during_execution if added else None
         self._preferred = added.preferred_during_scheduling_ignored_during_execution if added else []
 

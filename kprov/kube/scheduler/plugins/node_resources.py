@@ -52,7 +52,7 @@ class NodeResourcesFit(Plugin):
     def __init__(
         self, arguments: NodeResourcesFitArgs | None = None, devices: DeviceListers | None = None
     ) -> None:
-        """Create the plugin. ``devices``: which extended resources devices provide.
+        """Create the plugin. `devices`: which extended resources devices provide.
 
         DynamicResources checks these on the nodes that do not list them.
         """
@@ -205,7 +205,7 @@ def get_usage(
     """Return (requests of all pods by slot, request of this pod, allocatable by slot) of a resource.
 
     If a node does not list an extended resource, the devices of the resource's class count instead.
-    ``nonzero``: count defaults for CPU and memory of containers without requests.
+    `nonzero`: count defaults for CPU and memory of containers without requests.
     """
     state, info = cycle.state, cycle.info
     column = COLUMNS.get(name)

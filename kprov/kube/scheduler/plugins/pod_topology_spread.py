@@ -42,7 +42,7 @@ class Constraint:
 class PodTopologySpread(Plugin):
     """Spreads pods over topology domains.
 
-    ``default_selector`` returns which pods to spread a pod with, if it has no constraints of its own: those
+    `default_selector` returns which pods to spread a pod with, if it has no constraints of its own: those
     of the same services and owner.
     """
 
@@ -55,7 +55,7 @@ class PodTopologySpread(Plugin):
     ) -> None:
         """Create the plugin.
 
-        ``defaults``: constraints of pods without any, None for upstream's system defaults.
+        `defaults`: constraints of pods without any, None for upstream's system defaults.
         """
         self._default_selector = default_selector
         self._defaults = defaults

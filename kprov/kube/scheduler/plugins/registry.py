@@ -49,8 +49,8 @@ from kprov.kube.scheduler.volumes.listers import VolumeListers
 class PluginResources:
     """What plugins read and write, besides the state. The profiles share it, except the evictor.
 
-    ``default_selector`` returns a selector of the pods that belong together with a pod. Without ``binder``,
-    ``evictor``, ``claim_binder`` and ``pod_binder`` nothing is written.
+    `default_selector` returns a selector of the pods that belong together with a pod. Without `binder`,
+    `evictor`, `claim_binder` and `pod_binder` nothing is written.
     """
 
     default_selector: Callable[[Pod], LabelSelector | None]

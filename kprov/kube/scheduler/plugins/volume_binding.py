@@ -58,7 +58,7 @@ class VolumeBinding(Plugin):
         assumed: AssumedBindings | None = None,
         timeout: float = BIND_SECONDS,
     ) -> None:
-        """Create the plugin. Without a binder it only filters. ``assumed`` is shared by all profiles."""
+        """Create the plugin. Without a binder it only filters. `assumed` is shared by all profiles."""
         self._listers = listers
         self._binder = binder
         self._assumed = AssumedBindings() if assumed is None else assumed

@@ -24,7 +24,7 @@ _DISK_CONFLICT = "node(s) had no available disk"
 
 
 class _Disk(NamedTuple):
-    """A volume that one pod writes to. ``monitors``: of Ceph; one in common makes it the same disk."""
+    """A volume that one pod writes to. `monitors`: of Ceph; one in common makes it the same disk."""
 
     kind: str
     identity: tuple[str, ...]

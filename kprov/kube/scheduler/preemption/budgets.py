@@ -12,7 +12,7 @@ from kprov.kube.scheduler.state.pod_info import PodInfo, to_label_selector
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A disruption budget. ``disrupted``: names of evicted pods, which it has counted already."""
+    """A disruption budget. `disrupted`: names of evicted pods, which it has counted already."""
 
     namespace: str
     selector: LabelSelector
@@ -45,7 +45,7 @@ def build_budgets(budgets: Iterable[PodDisruptionBudget]) -> list[Budget]:
 def split_by_violation(
     infos: Iterable[PodInfo], budgets: Sequence[Budget]
 ) -> tuple[list[PodInfo], list[PodInfo]]:
-    """Return (pods whose removal violates a budget, other pods), each in the order of ``infos``.
+    """Return (pods whose removal violates a budget, other pods), each in the order of `infos`.
 
     Budgets are charged in that order: the first pods get what a budget allows.
     """

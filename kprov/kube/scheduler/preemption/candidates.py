@@ -31,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """How many candidates suffice: a percentage of the nodes, but at least ``absolute``."""
+    """How many candidates suffice: a percentage of the nodes, but at least `absolute`."""
 
     percentage: int = 10
     absolute: int = 100
@@ -69,7 +69,7 @@ def find_candidates(
 ) -> tuple[list[Candidate], Diagnosis]:
     """Return the candidates, those that violate no budget first, and why the other nodes are none.
 
-    ``resolvable``: rejected slots where the removal of pods may help. The search starts at a random one of
+    `resolvable`: rejected slots where the removal of pods may help. The search starts at a random one of
     them, so that equal nodes are preempted evenly.
     """
     state, plugins = cycle.state, cycle.filters

@@ -24,7 +24,7 @@ _CONDITION = "DisruptionTarget"
 class Evictor:
     """Deletes victims.
 
-    ``cancel_binding`` returns whether it stopped the binding of a pod, which then needs no deletion.
+    `cancel_binding` returns whether it stopped the binding of a pod, which then needs no deletion.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Evictor:
     async def preempt(self, pod: Pod, node: str, victims: Sequence[Pod], lower: Sequence[Pod]) -> bool:
         """Delete the victims. Returns whether all of them are gone or being deleted.
 
-        ``lower``: less important pods that are nominated for the node. They lose their nomination.
+        `lower`: less important pods that are nominated for the node. They lose their nomination.
         """
         for other in lower:
             await self._clear_nomination(other)

@@ -17,7 +17,7 @@ _NOT_STARTED = "~"
 
 @dataclass(frozen=True, slots=True)
 class Victims:
-    """``pods``: the most important first. ``violations``: how many of them violate a disruption budget."""
+    """`pods`: the most important first. `violations`: how many of them violate a disruption budget."""
 
     pods: list[PodInfo]
     violations: int = 0
@@ -44,7 +44,7 @@ def select_victims(
     All lower pods are removed. Then those with which the pod still fits come back, the most important first,
     and pods that violate a budget before the others. The state is as before afterwards.
 
-    ``plugins``: those whose filter depends on other pods. ``demands``: all that they check, None if they read
+    `plugins`: those whose filter depends on other pods. `demands`: all that they check, None if they read
     more than requests.
     """
     priority = cycle.info.priority

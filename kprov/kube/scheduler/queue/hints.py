@@ -25,7 +25,7 @@ Matches = Mapping[PluginKey, Sequence[Hint | None]]
 class HintTable:
     """The registrations of all plugins that can reject a pod.
 
-    ``extra_plugins``: names that wait for all events.
+    `extra_plugins`: names that wait for all events.
     """
 
     def __init__(self, profiles: Sequence[Profile] = (), extra_plugins: Iterable[str] = ()) -> None:

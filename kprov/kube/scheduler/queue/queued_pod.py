@@ -28,9 +28,9 @@ DEFAULT_BACKOFF = Backoff()
 class QueuedPod:
     """A pod of the queue, with what its attempts left.
 
-    ``added``: when it came into the queue. ``timestamp``: when it came back from its last attempt.
-    ``rejected_by``: the plugins that rejected it last. ``pending``: those of them that wait for an event of
-    their own. ``blocked``: whether work of PostFilter is under way, such as a preemption. ``woken``: whether
+    `added`: when it came into the queue. `timestamp`: when it came back from its last attempt.
+    `rejected_by`: the plugins that rejected it last. `pending`: those of them that wait for an event of
+    their own. `blocked`: whether work of PostFilter is under way, such as a preemption. `woken`: whether
     an event came during that work.
     """
 

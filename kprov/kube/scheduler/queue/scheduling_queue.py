@@ -41,8 +41,8 @@ class SchedulingQueue:
     ) -> None:
         """Create an empty queue.
 
-        ``find_gate``: returns the plugin for which a pod waits before it is tried, "" for none (PreEnqueue).
-        ``get_sort_key``: of QueueSort; by default pods are sorted by priority.
+        `find_gate`: returns the plugin for which a pod waits before it is tried, "" for none (PreEnqueue).
+        `get_sort_key`: of QueueSort; by default pods are sorted by priority.
         """
         self._backoff = backoff
         self._find_gate = find_gate or Profile("").find_gate
@@ -199,7 +199,7 @@ class SchedulingQueue:
     ) -> None:
         """Hold a pod that fits on no node until an event may help, which may have come during the attempt.
 
-        ``block``: hold it at least until ``unblock``.
+        `block`: hold it at least until `unblock`.
         """
         missed = list(self._in_flight.iterate(queued.uid))
         self._in_flight.end(queued.uid)
@@ -217,7 +217,7 @@ class SchedulingQueue:
                 return
 
     def unblock(self, uid: str, *, retry: bool) -> None:
-        """Release a pod whose work of PostFilter is done: try it again if ``retry``, else after an event."""
+        """Release a pod whose work of PostFilter is done: try it again if `retry`, else after an event."""
         queued = self._unschedulable.get(uid)
         if queued is None or not queued.blocked:
             return

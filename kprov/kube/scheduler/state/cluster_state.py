@@ -41,7 +41,7 @@ class ClusterState:
         self.allocatable = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
         self.requested = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
         self.nonzero = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
-        #: What pods of each priority request, as in ``requested``.
+        #: What pods of each priority request, as in `requested`.
         self._requested_by_priority: dict[int, Counts] = {}
         self.taint_ids = np.zeros(self.capacity, dtype=np.int64)
         self.taint_sets: list[TaintSet] = [()]
@@ -175,7 +175,7 @@ class ClusterState:
                 strays.pop(uid, None)
 
     def forget_pod(self, info: PodInfo) -> None:
-        """Undo ``add_pod``, unless the pod was added again since."""
+        """Undo `add_pod`, unless the pod was added again since."""
         uid = info.pod.metadata.uid
         if self.pods.get(uid) is info:
             self.remove_pod(uid)
@@ -195,7 +195,7 @@ class ClusterState:
             info.pod = pod
 
     def sum_requests_below(self, priority: int) -> Counts:
-        """Return what pods of lower priorities request, with the columns of ``requested``."""
+        """Return what pods of lower priorities request, with the columns of `requested`."""
         total = np.zeros_like(self.requested)
         for pod_priority, requests in self._requested_by_priority.items():
             if pod_priority < priority:
@@ -225,7 +225,7 @@ class ClusterState:
                 self._extended[name].requested[slot] += sign * amount
 
     def change_requests_of(self, placed: Sequence[tuple[PodInfo, int]], sign: int) -> None:
-        """Do ``change_requests`` for many pods with their slots."""
+        """Do `change_requests` for many pods with their slots."""
         if not placed:
             return
         slots = [slot for _, slot in placed]

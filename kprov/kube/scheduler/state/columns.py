@@ -51,7 +51,7 @@ class ExtendedResource:
         self.requested = np.zeros(capacity, dtype=np.int64)
 
     def copy_without_requests(self) -> ExtendedResource:
-        """Return the resource as if no pod requested it. The copy shares ``allocatable``."""
+        """Return the resource as if no pod requested it. The copy shares `allocatable`."""
         resource = copy.copy(self)
         resource.requested = np.zeros_like(self.requested)
         return resource

@@ -16,8 +16,8 @@ _ENOUGH = 1 << 63
 class Demand:
     """An amount of one resource, and the reason for which a node without it is rejected.
 
-    ``column``: of COLUMNS. An extended resource has a ``name`` instead.
-    ``has_class``: nodes without the resource give the pod devices of a class, which are checked elsewhere.
+    `column`: of COLUMNS. An extended resource has a `name` instead.
+    `has_class`: nodes without the resource give the pod devices of a class, which are checked elsewhere.
     """
 
     reason: str

@@ -51,7 +51,7 @@ def sum_requests(pod: Pod, *, nonzero: bool = False) -> dict[str, int]:
 
 
 def keep_resized(kept: PodStatus, status: PodStatus, spec: PodSpec) -> None:
-    """Add the parts of a status that ``sum_requests`` reads, if they say something else than the spec."""
+    """Add the parts of a status that `sum_requests` reads, if they say something else than the spec."""
     kept.container_statuses = _list_resized(status.container_statuses, spec.containers)
     sidecars = [container for container in spec.init_containers if container.restart_policy == "Always"]
     kept.init_container_statuses = _list_resized(status.init_container_statuses, sidecars)

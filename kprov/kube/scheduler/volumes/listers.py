@@ -60,7 +60,7 @@ class ClaimChanges:
 
 
 class ClaimWatch:
-    """A context manager. ``wait`` returns when one of the claims has changed since the last call."""
+    """A context manager. `wait` returns when one of the claims has changed since the last call."""
 
     def __init__(self, waiting: dict[str, set[asyncio.Event]], keys: list[str]) -> None:
         self._waiting = waiting

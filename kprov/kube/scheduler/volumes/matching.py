@@ -22,7 +22,7 @@ NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 @dataclass(slots=True)
 class ClaimMatch:
-    """The volume of a claim by slot: an index of ``candidates``, or -1 where it must be provisioned."""
+    """The volume of a claim by slot: an index of `candidates`, or -1 where it must be provisioned."""
 
     claim: PersistentVolumeClaim
     candidates: Sequence[PersistentVolume]
@@ -35,7 +35,7 @@ class ClaimMatch:
 
 @dataclass(slots=True)
 class ClaimMatches:
-    """``refused``: slots where a claim can have neither a volume that exists nor a new one."""
+    """`refused`: slots where a claim can have neither a volume that exists nor a new one."""
 
     refused: Mask
     matches: list[ClaimMatch] = field(default_factory=list)
@@ -57,7 +57,7 @@ def match_claims(
 ) -> ClaimMatches:
     """Match volumes with claims that wait for their first consumer. Smaller claims choose first.
 
-    ``list_free``: returns the volumes that could hold a claim, the smallest first. ``get_selected_node``:
+    `list_free`: returns the volumes that could hold a claim, the smallest first. `get_selected_node`:
     returns the node for which a claim is being provisioned, or "".
     """
     result = ClaimMatches(np.zeros(state.capacity, dtype=np.bool_))

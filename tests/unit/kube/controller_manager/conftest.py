@@ -29,7 +29,7 @@ FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
 class ApiServer:
-    """``objects`` by (plural, namespace, name)."""
+    """`objects` by (plural, namespace, name)."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], JsonObject] = {}
@@ -254,7 +254,7 @@ async def api() -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 async def start(api: ApiServer) -> AsyncIterator[Callable[..., Any]]:
-    """``await start("deployment-controller", ..., flags=[...])`` runs those controllers until the test ends."""
+    """`await start("deployment-controller", ..., flags=[...])` runs those controllers until the test ends."""
     stop = asyncio.Event()
     tasks: list[asyncio.Task[Any]] = []
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{api.port}"), qps=0) as client:

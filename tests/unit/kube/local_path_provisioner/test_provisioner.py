@@ -26,7 +26,7 @@ ANNOTATIONS = {SELECTED: "n1", "volume.kubernetes.io/storage-provisioner": DRIVE
 
 
 class Cluster(ApiServer):
-    """A server with a node and a class, and the provisioner of the node once ``start`` is called."""
+    """A server with a node and a class, and the provisioner of the node once `start` is called."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ SPEC: dict[str, Any] = {"schedulerName": "default-scheduler", "containers": [{"n
 
 
 class BindingServer(ApiServer):
-    """Binds pods. ``targets``: the nodes of all bindings."""
+    """Binds pods. `targets`: the nodes of all bindings."""
 
     def __init__(self) -> None:
         super().__init__()

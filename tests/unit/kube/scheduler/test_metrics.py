@@ -21,7 +21,7 @@ unschedulable_pods plugin_evaluation_total"""
 
 
 class SlowServer(BindingServer):
-    """Its bindings wait for ``ready``."""
+    """Its bindings wait for `ready`."""
 
     def __init__(self) -> None:
         super().__init__()

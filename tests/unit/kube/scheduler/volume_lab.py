@@ -44,7 +44,7 @@ class Volumes:
         self.claims["ns", name] = convert(document, PersistentVolumeClaim)
 
     def add_volume(self, name: str, *nodes: str, size: str = "1Gi", labels: Any = None, **spec: Any) -> None:
-        """``nodes``: where it can be reached, everywhere without any."""
+        """`nodes`: where it can be reached, everywhere without any."""
         expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": list(nodes)}
         required = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
         affinity = {"nodeAffinity": {"required": required}} if nodes else {}

@@ -53,7 +53,7 @@ _OVERRIDES: Final = {
 
 
 def evaluate(level: LevelVersion, metadata: JsonMapping, spec: JsonMapping) -> list[Violation]:
-    """The violations of a pod at a level."""
+    """Return the violations of a pod at a level."""
     if level.level == PRIVILEGED:
         return []
     found = (check(metadata, spec) for check in list_checks(level))
@@ -62,7 +62,7 @@ def evaluate(level: LevelVersion, metadata: JsonMapping, spec: JsonMapping) -> l
 
 @lru_cache(maxsize=256)
 def list_checks(level: LevelVersion) -> tuple[Check, ...]:
-    """The baseline checks, then the restricted ones, each by name."""
+    """Return the baseline checks, then the restricted ones, each by name."""
     base = _select_versions(_BASELINE, level.minor)
     if level.level == BASELINE:
         return tuple(base[name] for name in sorted(base))

@@ -55,7 +55,7 @@ class Policy:
 
 
 def parse_version(text: str) -> int:
-    """The minor version. Raise ValueError."""
+    """Return the minor version. Raise ValueError."""
     if text == "latest":
         return LATEST
     match = _VERSION.fullmatch(text)
@@ -65,14 +65,14 @@ def parse_version(text: str) -> int:
 
 
 def parse_level(text: str) -> str:
-    """The level. Raise ValueError."""
+    """Return the level. Raise ValueError."""
     if text not in LEVELS:
         raise ValueError(f"must be one of {', '.join(LEVELS)}")
     return text
 
 
 def parse_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list[FieldError]]:
-    """The policy of a namespace. Invalid labels enforce restricted, and audit and warn of nothing."""
+    """Return the policy of a namespace. Invalid labels enforce restricted, and audit and warn of nothing."""
     if not any(name.startswith(PREFIX) for name in labels):
         return defaults, []
     errors: list[FieldError] = []

@@ -30,7 +30,7 @@ def list_containers(spec: JsonMapping) -> Iterator[JsonMapping]:
 
 
 def find_context(container_or_spec: JsonMapping) -> JsonMapping:
-    """The security context, {} without one."""
+    """Return the security context, {} without one."""
     return container_or_spec.get("securityContext") or {}
 
 
@@ -48,7 +48,7 @@ def format_containers(names: list[str]) -> str:
 
 
 def find_setters(spec: JsonMapping, is_bad: Callable[[JsonMapping], bool]) -> list[str]:
-    """The pod and the names of containers whose security context is bad."""
+    """Return the pod and the names of containers whose security context is bad."""
     found = ["pod"] if is_bad(find_context(spec)) else []
     bad = [each["name"] for each in list_containers(spec) if is_bad(find_context(each))]
     return found + ([format_containers(bad)] if bad else [])

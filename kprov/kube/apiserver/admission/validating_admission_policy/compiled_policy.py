@@ -49,7 +49,7 @@ class Expression:
             self.compile_error = str(error)
 
     def evaluate(self, values: Values) -> Any:
-        """Raises EvaluationError with upstream's text."""
+        """Raise EvaluationError with upstream's text."""
         if self._program is None:
             raise EvaluationError(f"compilation error: {self.compile_error}")
         try:
@@ -86,7 +86,7 @@ class Values:
         self._bound: Any = None
 
     def bind(self, names: Sequence[str]) -> Any:
-        """The values of all variables, with those of the policy that have one of the names."""
+        """Return the values of all variables, with those of the policy that have one of the names."""
         for name in names:
             if name not in self._known and name not in self._failed:
                 self._compute_variable(name)
@@ -95,7 +95,7 @@ class Values:
         return self._bound
 
     def explain(self, reason: str) -> str:
-        """The error of an expression that reads a variable without a value."""
+        """Return the error of an expression that reads a variable without a value."""
         name = reason.removeprefix("no such key: ")
         if name in self._failed and name != reason:
             return f'composited variable "{name}" fails to {self._failed[name]}'

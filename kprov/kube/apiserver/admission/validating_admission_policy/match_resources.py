@@ -68,7 +68,7 @@ class MatchResources:
     """The rules and selectors of matchConstraints or matchResources, None: every request."""
 
     def __init__(self, source: JsonMapping | None) -> None:
-        """Raises SelectorError."""
+        """Raise SelectorError."""
         source = {"namespaceSelector": {}, "objectSelector": {}} if source is None else source
         self._namespaces = LabelSelector.from_object(source.get("namespaceSelector"))
         self._objects = LabelSelector.from_object(source.get("objectSelector"))
@@ -84,7 +84,7 @@ class MatchResources:
     def find_resource(
         self, attributes: Attributes, namespace_labels: Mapping[str, str] | None
     ) -> Resource | None:
-        """The version of the resource that matches; None if none does.
+        """Return the version of the resource that matches; None if none does.
 
         namespace_labels: of the namespace of the request, None if it does not exist.
         Raises MatchError for a matching request in a namespace that does not exist.
@@ -130,12 +130,12 @@ class MatchResources:
 
 
 def get_requested_resource(attributes: Attributes) -> Resource:
-    """The resource in the version of the request."""
+    """Return the resource in the version of the request."""
     return attributes.requested_resource or attributes.resource
 
 
 def find_namespace_labels(attributes: Attributes, namespace: JsonMapping | None) -> Mapping[str, str] | None:
-    """The labels that a namespace selector reads. namespace: the namespace of the request."""
+    """Return the labels that a namespace selector reads. namespace: the namespace of the request."""
     if _is_namespace(attributes.resource):
         is_written = not attributes.subresource and attributes.operation in {"CREATE", "UPDATE"}
         written = attributes.obj if is_written else attributes.old

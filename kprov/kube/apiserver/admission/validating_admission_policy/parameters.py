@@ -18,7 +18,7 @@ class ParameterError(Exception):
 
 
 def find_parameter_store(stores: ObjectStores, kind: JsonMapping) -> ObjectReader:
-    """The objects of paramKind. Raises ParameterError."""
+    """Return the objects of paramKind. Raises ParameterError."""
     group, version = resources.split_api_version(kind["apiVersion"])
     resource = stores.find_kind(group, version, kind["kind"])
     try:
@@ -33,7 +33,7 @@ def find_parameter_store(stores: ObjectStores, kind: JsonMapping) -> ObjectReade
 async def find_parameters(
     store: ObjectReader | None, reference: JsonMapping | None, namespace: str
 ) -> Sequence[JsonMapping | None]:
-    """The parameters, [None] for none. namespace: of the request. Raises ParameterError."""
+    """Return the parameters, [None] for none. namespace: of the request. Raises ParameterError."""
     if store is None or reference is None:
         return [None]
     where = reference.get("namespace") or ""

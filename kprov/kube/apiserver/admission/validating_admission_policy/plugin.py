@@ -152,7 +152,7 @@ class _Request:
         self._values: dict[Resource, Mapping[str, Any]] = {}
 
     def get_values(self, matched: Resource) -> Mapping[str, Any]:
-        """The variables of expressions. matched: the version in which objects are shown."""
+        """Return the variables of expressions. matched: the version in which objects are shown."""
         values = self._values.get(matched)
         if values is None:
             attributes = self.attributes
@@ -188,7 +188,7 @@ def _deny_misconfigured(hook: Hook, binding: Binding | None, text: str) -> list[
 
 
 def _enforce(hook: Hook, binding: Binding, evaluation: Evaluation, attributes: Attributes) -> list[_Denial]:
-    """The validationActions of a binding."""
+    """Return the validationActions of a binding."""
     denials: list[_Denial] = []
     for decision in evaluation.decisions:
         if not decision.is_denied:

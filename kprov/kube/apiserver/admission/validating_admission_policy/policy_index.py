@@ -58,7 +58,7 @@ class PolicyIndex:
         self._compiled: dict[str, tuple[tuple[str, int], CompiledPolicy]] = {}
 
     async def find_hooks(self, resource: Resource) -> Sequence[Hook]:
-        """The hooks with a rule for a stored resource, in the order of their names."""
+        """Return the hooks with a rule for a stored resource, in the order of their names."""
         if not self._is_following:
             await self._follow()
         if self._is_stale:

@@ -28,7 +28,7 @@ _DURATION: Final = metrics.histogram(
 
 
 def record_check(policy: str, binding: str, decision: Decision, action: str) -> None:
-    """action: allow, deny, audit or warn."""
+    """Count an evaluation. action: allow, deny, audit or warn."""
     labels = (policy, binding, _find_error_type(decision), action)
     _CHECKS.labels(*labels).inc()
     _DURATION.labels(*labels).observe(decision.seconds)

@@ -1,4 +1,4 @@
-"""The variables ``request`` and ``namespaceObject`` of expressions.
+"""The variables `request` and `namespaceObject` of expressions.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/cel/condition.go.
 """
@@ -29,7 +29,7 @@ _NAMESPACE_METADATA: Final = (
 
 
 def build_request(attributes: Attributes, matched: Resource) -> JsonObject:
-    """An AdmissionRequest without its empty fields. matched: the version of the resource in a rule."""
+    """Return an AdmissionRequest without its empty fields. matched: the version of the resource in a rule."""
     requested = get_requested_resource(attributes)
     request: dict[str, Any] = {
         "uid": "",
@@ -84,7 +84,7 @@ def _build_options(attributes: Attributes) -> JsonObject | None:
 
 
 def build_namespace(namespace: JsonMapping) -> JsonObject:
-    """The fields of a namespace that expressions may read."""
+    """Return the fields of a namespace that expressions may read."""
     metadata = namespace["metadata"]
     return {
         "metadata": {name: metadata[name] for name in _NAMESPACE_METADATA if name in metadata},

@@ -1,4 +1,4 @@
-"""The rights that the variable ``authorizer`` checks."""
+"""The rights that the variable `authorizer` checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.kube.machinery.selectors import FieldSelector, SelectorError
 
 
 def build_checker(authorizer: Authorizer, user: UserInfo) -> Callable[[Check], CheckResult]:
-    """Checks the rights of a user, or of the service account that a check names."""
+    """Check the rights of a user, or of the service account that a check names."""
 
     def check_right(check: Check) -> CheckResult:
         asking = _make_account_user(check.account) if check.account else user
@@ -22,7 +22,7 @@ def build_checker(authorizer: Authorizer, user: UserInfo) -> Callable[[Check], C
 
 
 def _run(decision: Coroutine[Any, Any, tuple[Decision, str]]) -> CheckResult:
-    """Authorizers decide without waiting; only the one for nodes may want to wait for its cache."""
+    """Decide without waiting, as authorizers do; only the one for nodes may want to wait for its cache."""
     try:
         decision.send(None)
     except StopIteration as result:

@@ -62,7 +62,7 @@ class OpenApi:
         return {key: kept for key, kept in self._kept.items() if key[0] not in {V2, V3}}
 
     async def answer(self, request: Request, path: str) -> Response | None:
-        """The response for a path below /openapi, or None."""
+        """Return the response for a path below /openapi, or None."""
         maker, etag = self._find_maker(path)
         if maker is None:
             return None
@@ -100,7 +100,7 @@ class OpenApi:
         return self._kept[path, media_type]
 
     def _find_maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
-        """The function that builds the document of a path, and its ETag if it is known before."""
+        """Return the function that builds the document of a path, and its ETag if it is known before."""
         if path == V2:
             return partial(openapi_documents.v2, self._resources, self._schemas), ""
         if path == V3:
@@ -114,7 +114,7 @@ class OpenApi:
 
 
 def _choose_media_type(accept: str, *, is_v2: bool) -> str:
-    """The first supported media type of the Accept header, or ""."""
+    """Return the first supported media type of the Accept header, or ""."""
     for media_type in parse_media_types(accept or "*/*"):
         if media_type in {"*/*", "application/*", JSON}:
             return JSON

@@ -47,11 +47,11 @@ class OpenId:
             }
 
     def list_paths(self) -> list[str]:
-        """The paths that `answer` serves."""
+        """Return the paths that `answer` serves."""
         return [*self._documents]
 
     def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
-        """The response for one of the two paths, or None. Raise StatusError 405 or 406."""
+        """Return the response for one of the two paths, or None. Raise StatusError 405 or 406."""
         found = self._documents.get(path)
         if found is None:
             return None
@@ -70,7 +70,7 @@ def is_issuer_url(text: str) -> bool:
 
 
 def build_configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str, Any]:
-    """The part of the provider metadata that verifiers of tokens need."""
+    """Return the part of the provider metadata that verifiers of tokens need."""
     return {
         "issuer": issuer,
         "jwks_uri": keys_uri,
@@ -81,7 +81,7 @@ def build_configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dic
 
 
 def build_key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
-    """A JSON Web Key Set with the key IDs in the headers of tokens."""
+    """Return a JSON Web Key Set with the key IDs in the headers of tokens."""
     return {"keys": [_build_key(key) for key in keys]}
 
 

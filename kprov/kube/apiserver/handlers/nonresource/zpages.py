@@ -97,7 +97,7 @@ class Zpages:
 
 
 def _negotiate(accept: str, kind: str) -> tuple[str, str]:
-    """The media type and version; objects need version and kind in Accept. Raise StatusError 406."""
+    """Return the media type and version; objects need version and kind in Accept. Raise StatusError 406."""
     if not accept.strip():
         return _TEXT, ""
     for named, values in negotiation.parse_clauses(accept):

@@ -21,7 +21,7 @@ _CONDITIONS_MAX: Final = 64
 def validate_match_conditions(
     conditions: Sequence[JsonObject] | None, path: str, *, has_params: bool = False
 ) -> Errors:
-    """Check names and expressions. has_params: whether expressions may use ``params``."""
+    """Check names and expressions. has_params: whether expressions may use `params`."""
     if len(conditions or ()) > _CONDITIONS_MAX:
         yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
     seen: set[str] = set()

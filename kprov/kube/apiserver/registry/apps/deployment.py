@@ -59,7 +59,7 @@ class DeploymentStrategy(WorkloadStrategy):
         return [*validate_deployment(obj, old), *check_immutable_selector(obj, old)]
 
     def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
-        """Changed annotations count as well, because replica sets get a copy of them."""
+        """Compare annotations as well, because replica sets get a copy of them."""
         return super().raises_generation(obj, old) or is_metadata_changed(obj, old, "annotations")
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:

@@ -15,7 +15,7 @@ from kprov.kube.machinery.json_object import JsonObject
 def find_mandatory_spec(
     plural: str, obj: JsonObject, strategy: ResourceStrategy
 ) -> tuple[str, JsonObject | None]:
-    """The name of the object, and the fixed spec if the object is mandatory."""
+    """Return the name of the object, and the fixed spec if the object is mandatory."""
     name = obj["metadata"].get("name", "")
     if name not in bootstrap_objects.MANDATORY:
         return name, None

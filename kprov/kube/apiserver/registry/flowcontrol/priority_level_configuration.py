@@ -156,7 +156,7 @@ def _validate_queuing(queuing: JsonObject, path: str) -> Errors:
 
 
 def _count_entropy_bits(queues: int, hand: int) -> int:
-    """The bits of a hash that shuffle sharding needs for one hand."""
+    """Return the bits of a hash that shuffle sharding needs for one hand."""
     product = 1
     for taken in range(hand):
         product *= queues - taken

@@ -54,7 +54,7 @@ def check_canonical_ip_address(text: str, path: str) -> Iterator[FieldError]:
 
 
 def parse_network(text: str) -> _Network | None:
-    """The network of a CIDR in any spelling, None if it is invalid."""
+    """Return the network of a CIDR in any spelling, None if it is invalid."""
     if any(error.detail.endswith(_NOT_A_CIDR) for error in check_cidr(text, "")):
         return None
     head, _, length = text.partition("/")

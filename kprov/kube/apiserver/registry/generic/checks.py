@@ -32,7 +32,7 @@ def enumerate_items(items: Iterable[Any] | None, path: str) -> Iterator[tuple[st
 
 
 def find_repeats(values: Iterable[Hashable]) -> set[int]:
-    """The indexes of values that came before. A list in a request may have a million of them."""
+    """Return the indexes of values that came before. A list in a request may have a million of them."""
     seen: set[Hashable] = set()
     repeats = set()
     for index, value in enumerate(values):
@@ -181,7 +181,7 @@ def check_local_file(text: str, path: str) -> Errors:
 
 
 def parse_nanos(amount: Any) -> int:
-    """A quantity in billionths; 0 if it is invalid, which the schema refuses earlier."""
+    """Return a quantity in billionths; 0 if it is invalid, which the schema refuses earlier."""
     try:
         return Quantity.parse(str(amount)).nanos
     except QuantityError:

@@ -31,7 +31,7 @@ def validate(obj: JsonObject) -> None:
 
 
 def decode(obj: JsonObject) -> tuple[DeleteOptions, bool]:
-    """The options, and whether it is a dry run. Validates nothing."""
+    """Return the options, and whether it is a dry run. Validates nothing."""
     preconditions = obj.get("preconditions") or {}
     grace = obj.get("gracePeriodSeconds")
     options = DeleteOptions(

@@ -13,7 +13,7 @@ Finish = Callable[[bool], Awaitable[None]]
 
 
 async def do_nothing(stored: bool) -> None:
-    """The Finish of a hook that has nothing to undo."""
+    """Do nothing: the Finish of a hook that has nothing to undo."""
 
 
 class Hooks:
@@ -36,7 +36,7 @@ class Hooks:
         return ()
 
     async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
-        """The object is gone from storage."""
+        """Handle that the object is gone from storage."""
 
     def decorate(self, obj: JsonObject) -> None:
         """Change the answer to a write or get. Lists and watches do not call it."""

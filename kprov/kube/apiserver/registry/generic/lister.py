@@ -20,7 +20,7 @@ class Lister:
         self._cacher = cacher
 
     async def start(self) -> None:
-        """Returns when the cache has been filled once. Idempotent."""
+        """Return when the cache has been filled once. Idempotent."""
         await self._cacher.loaded.wait()
 
     @property
@@ -28,7 +28,7 @@ class Lister:
         return self._cacher.loaded.is_set()
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
-        """A new dict for each call, which the caller may change."""
+        """Return a new dict for each call, which the caller may change."""
         entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.decode(entry)
 

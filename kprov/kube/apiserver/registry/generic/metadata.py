@@ -28,7 +28,7 @@ _FIXED_FIELDS: Final = ("uid", "creationTimestamp", "generation")
 
 
 def generate_name(prefix: str) -> str:
-    """The prefix with five random characters."""
+    """Return the prefix with five random characters."""
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
     return prefix[: _NAME_MAX - _SUFFIX] + suffix
 
@@ -71,7 +71,7 @@ def set_generated_name(metadata: JsonObject) -> None:
 
 
 def format_key(key: str, *, dry_run: bool) -> str:
-    """A key for error messages. As upstream, a dry run shows it without the prefix /registry."""
+    """Return a key for error messages. As upstream, a dry run shows it without the prefix /registry."""
     return key.removeprefix("/registry") if dry_run else key
 
 
@@ -121,7 +121,7 @@ def keep_deletion(obj: JsonObject, old: JsonObject) -> None:
 
 
 def make_missing_namespace_error() -> status.StatusError:
-    """The error for a path of one object with an empty namespace."""
+    """Return the error for a path of one object with an empty namespace."""
     return status.bad_request("Namespace parameter required.")
 
 

@@ -25,12 +25,15 @@ from kprov.kube.machinery.resources import Resource
 
 
 def make_unavailable_error(error: StorageError) -> status.StatusError:
-    """The error for a database that does not answer. As upstream, it shows the message of the database."""
+    """Return the error for a database that does not answer.
+
+    As upstream, it shows the message of the database.
+    """
     return status.failure(500, "", str(error))
 
 
 def make_initializing_error() -> status.StatusError:
-    """The error for a watch cache that is not filled yet."""
+    """Return the error for a watch cache that is not filled yet."""
     return status.too_many_requests("storage is (re)initializing", 1)
 
 
@@ -51,7 +54,7 @@ class ReadStore:
         self.storage = storage
 
     def with_resource(self, resource: Resource) -> Self:
-        """The same store for clients of another of its versions or groups."""
+        """Return the same store for clients of another of its versions or groups."""
         found = copy.copy(self)
         found._requested = resource
         return found
@@ -71,7 +74,7 @@ class ReadStore:
             raise make_unavailable_error(error) from error
 
     async def get(self, context: RequestContext, namespace: str, name: str) -> JsonObject:
-        """The newest state. Raises NotFound."""
+        """Return the newest state. Raises NotFound."""
         del context
         await self.catch_up()
         found = self.cache.get(self._key(namespace, name))
@@ -82,7 +85,7 @@ class ReadStore:
         return obj
 
     def make_not_found_error(self, namespace: str, name: str) -> status.StatusError:
-        """The error for an object that the cache does not have.
+        """Return the error for an object that the cache does not have.
 
         NotFound; BadRequest for an invalid name; 500 for an object that cannot be decrypted.
         """

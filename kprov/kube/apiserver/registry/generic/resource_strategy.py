@@ -39,7 +39,7 @@ class ResourceStrategy(Strategy):
         self.has_status = resource.subresource("status") is not None
 
     def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:
-        """The kind's own reset fields; otherwise status for the object, and spec for its status."""
+        """Return the kind's own reset fields; otherwise status for the object, and spec for its status."""
         own = self.reset_fields.get(subresource)
         if own is not None:
             return own

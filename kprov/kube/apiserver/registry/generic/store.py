@@ -103,7 +103,7 @@ class Store(ReadStore):
         raise AssertionError
 
     async def _exists(self, namespace: str, name: str, refusal: status.StatusError) -> status.StatusError:
-        """The error, which says so if the existing object is being deleted."""
+        """Return the error, which says so if the existing object is being deleted."""
         held = await self._read(self._key(namespace, name))
         if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
             refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"

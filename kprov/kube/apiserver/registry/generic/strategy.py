@@ -62,7 +62,7 @@ class Strategy:
 
     @staticmethod
     def check_name(name: str, /) -> list[str]:
-        """The rules that a name breaks, as texts; empty for a valid name."""
+        """Return the rules that a name breaks, as texts; empty for a valid name."""
         return names.is_dns1123_subdomain(name)
 
     def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:
@@ -73,7 +73,7 @@ class Strategy:
         return self.reset_fields.get(subresource, ())
 
     def make_hooks(self, options: Namespace, registry: Any, authorizer: Authorizer) -> Hooks:
-        """The hooks that run before and after writes. registry: the Registry of the server."""
+        """Return the hooks that run before and after writes. registry: the Registry of the server."""
         return Hooks()
 
     def default(self, obj: JsonObject) -> None:
@@ -127,11 +127,14 @@ class Strategy:
         return ""
 
     def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
-        """The kind's text for a failed precondition, "" for the usual one. what: UID or ResourceVersion."""
+        """Return the kind's text for a failed precondition, "" for the usual one.
+
+        what: UID or ResourceVersion.
+        """
         return ""
 
     def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
-        """The grace period in seconds of the first deletion request; None: no graceful deletion."""
+        """Return the grace period in seconds of the first deletion request; None: no graceful deletion."""
         return None
 
     def mark_terminating(self, obj: JsonObject) -> bool:

@@ -37,7 +37,7 @@ def sync_profiles(pod: JsonObject) -> list[str]:
 
 
 def parse_profile(annotation: str) -> JsonObject | None:
-    """The field for an annotation's value, None if it is invalid."""
+    """Return the field for an annotation's value, None if it is invalid."""
     if annotation == "unconfined":
         return {"type": "Unconfined"}
     if annotation == "runtime/default":

@@ -82,7 +82,7 @@ def _default_container(container: JsonObject) -> None:
 
 
 def choose_pull_policy(image: str) -> str:
-    """Always for the tag latest or no tag and digest, otherwise IfNotPresent."""
+    """Return Always for the tag latest or no tag and digest, otherwise IfNotPresent."""
     if len(image) > _LONG_IMAGE:
         return "IfNotPresent"
     named, at, digest = image.partition("@")

@@ -64,7 +64,7 @@ def validate_pod_security_context(spec: JsonObject, path: str, before: JsonObjec
 
 
 def _find_shared_namespace(name: str, spec: JsonObject) -> str:
-    """The field that shares the host namespace of a sysctl; "" if none does."""
+    """Return the field that shares the host namespace of a sysctl; "" if none does."""
     plain = name.replace("/", ".")
     if spec.get("hostNetwork") and plain.startswith("net."):
         return "hostNetwork"

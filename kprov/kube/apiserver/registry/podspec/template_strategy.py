@@ -29,7 +29,7 @@ class TemplateStrategy(ResourceStrategy):
         return find_name_warnings(obj["metadata"].get("name", ""), "Pod names and hostnames")
 
     def find_template(self, obj: JsonObject) -> JsonObject | None:
-        """The PodTemplateSpec, None where the object has none."""
+        """Return the PodTemplateSpec, None where the object has none."""
         found: Any = obj
         for part in self.template_path:
             found = (found or {}).get(part)

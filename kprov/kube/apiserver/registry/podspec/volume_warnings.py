@@ -44,7 +44,7 @@ def _list_files(source: JsonObject, origin: str) -> list[_File]:
 
 
 def _list_projected_files(source: JsonObject) -> list[_File]:
-    """The files of a projected source."""
+    """Return the files of a projected source."""
     for kind, shown in (("configMap", "ConfigMap"), ("secret", "Secret")):
         held = source.get(kind)
         if held is not None and held.get("items") is not None:

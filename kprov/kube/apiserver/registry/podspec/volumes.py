@@ -48,7 +48,7 @@ _ISCSI_NAME: Final = {
 def validate_volumes(
     values: Sequence[JsonObject], pod_name: str, path: str, *, is_pod: bool
 ) -> tuple[list[field.FieldError], dict[str, JsonObject]]:
-    """Returns the errors, and the valid volumes by name."""
+    """Return the errors, and the valid volumes by name."""
     errors: list[field.FieldError] = []
     good: dict[str, JsonObject] = {}
     made = (

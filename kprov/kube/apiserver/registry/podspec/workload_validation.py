@@ -13,7 +13,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def find_old_template(old: JsonObject | None) -> JsonObject | None:
-    """The template of the old object; None at creation."""
+    """Return the template of the old object; None at creation."""
     found: JsonObject | None = (old or {}).get("spec", {}).get("template")
     return found
 

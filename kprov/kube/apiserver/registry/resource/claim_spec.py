@@ -69,7 +69,7 @@ def validate_claim_spec(spec: JsonObject, path: str) -> Errors:
 
 
 def collect_request_names(spec: JsonObject) -> Requests:
-    """The names of a claim's requests, with the names of their alternatives."""
+    """Return the names of a claim's requests, with the names of their alternatives."""
     given = (spec.get("devices") or {}).get("requests") or ()
     return {get_name(one): {get_name(part) for part in one.get("firstAvailable") or ()} for one in given}
 

@@ -62,7 +62,7 @@ class Transformers:
         self._rules = rules
 
     def find_transformer(self, group: str, plural: str) -> Transformer:
-        """The transformer of the resource, else of its group, else of all; PLAIN without a rule."""
+        """Return the transformer of the resource, else of its group, else of all; PLAIN without a rule."""
         rules = self._rules
         return rules.get((plural, group)) or rules.get(("*", group)) or rules.get(_ANY) or PLAIN
 

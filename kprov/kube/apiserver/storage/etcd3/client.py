@@ -123,7 +123,7 @@ class Client:
     async def call(
         self, method: str, request: Any, *, seconds: float = CALL_SECONDS, again: Again | None = None
     ) -> tuple[Any, bool]:
-        """The response, and whether the request was sent more than once (an earlier one may have had effect).
+        """Return the response, and whether the request was sent more than once, perhaps with effect.
 
         again: builds the next request, given the remaining seconds (default: the same request).
         Raise UnavailableError after `seconds`, RpcError if etcd rejects the request.

@@ -149,7 +149,7 @@ class Etcd3:
         return False
 
     async def read_size(self) -> int | None:
-        """The size of the member's database in bytes; None without an answer in time."""
+        """Return the size of the member's database in bytes; None without an answer in time."""
         try:
             answer, _ = await self._client.call("status", pb.StatusRequest(), seconds=_STATUS_SECONDS)
         except (UnavailableError, RpcError):
@@ -203,7 +203,7 @@ class Etcd3:
     async def _find_outcome(
         self, key: bytes, value: bytes | None, current: Stored | None, expected: int, seen: int
     ) -> int:
-        """The revision of a write whose response was lost; 0 if it did not happen."""
+        """Return the revision of a write whose response was lost; 0 if it did not happen."""
         if current is not None and (current.revision <= seen or current.value == value):
             return 0 if current.revision <= seen else current.revision
         until = 0 if current is None or expected else current.revision
@@ -226,7 +226,7 @@ def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.Tx
 
 
 def _build_comparison(key: bytes, revision: int) -> pb.Compare:
-    """The condition that a key has a revision. 0: that it does not exist."""
+    """Return the condition that a key has a revision. 0: that it does not exist."""
     return pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=revision)
 
 

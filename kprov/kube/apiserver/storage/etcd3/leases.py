@@ -37,7 +37,7 @@ class Leases:
         self._lock = asyncio.Lock()
 
     async def get(self, ttl: int) -> int:
-        """A lease that lasts at least `ttl` seconds and not much longer; 0 for no expiry.
+        """Return a lease that lasts at least `ttl` seconds and not much longer; 0 for no expiry.
 
         Raise UnavailableError, RpcError.
         """

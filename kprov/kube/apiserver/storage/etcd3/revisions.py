@@ -17,7 +17,7 @@ class Revisions:
         self._asking: asyncio.Task[None] | None = None
 
     async def read_newest(self) -> int:
-        """A revision that includes every write that was answered before. Raise as `ask`."""
+        """Return a revision that includes every write that was answered before. Raise as `ask`."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:

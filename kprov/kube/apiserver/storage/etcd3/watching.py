@@ -23,7 +23,7 @@ _QUIET_SECONDS: Final = 1.0
 
 
 def prefix_end(prefix: bytes) -> bytes:
-    """The range_end for a prefix: the first key after it; a zero byte if there is none."""
+    """Return the range_end for a prefix: the first key after it; a zero byte if there is none."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b"\x00"
 

@@ -19,7 +19,7 @@ class UnknownOutcomeError(Exception):
 async def find_write_revision(
     client: Client, key: bytes, value: bytes | None, *, after: int, until: int
 ) -> int:
-    """The revision of the write, 0 if it did not happen. Raise UnknownOutcomeError.
+    """Return the revision of the write, 0 if it did not happen. Raise UnknownOutcomeError.
 
     value: None for a deletion. after: a revision of the database before the write, at least the one that the
     write expects; the key changed since. until: for a creation the present revision of the key (another

@@ -1,4 +1,4 @@
-"""Checks of rights: ``authorizer.group("apps").resource("deployments").check("get").allowed()``."""
+"""Checks of rights: `authorizer.group("apps").resource("deployments").check("get").allowed()`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ DECIDE: Final[ContextVar[Callable[[Check], CheckResult]]] = ContextVar("DECIDE",
 
 
 def make_authorizer(group: str, resource: str, subresource: str, namespace: str, name: str) -> Any:
-    """Return the variable ``authorizer``. The resource of the request is ``authorizer.requestResource``."""
+    """Return the variable `authorizer`. The resource of the request is `authorizer.requestResource`."""
     own = make(
         RESOURCE_CHECK,
         group=group,

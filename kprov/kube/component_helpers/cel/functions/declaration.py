@@ -28,14 +28,14 @@ class Declaration(NamedTuple):
 def function(
     name: str, parameters: tuple[str, ...], result: str, implementation: Callable[..., Any]
 ) -> Declaration:
-    """Declare a function: ``quantity("1")``."""
+    """Declare a function: `quantity("1")`."""
     return Declaration(name, _identify(name, parameters), parameters, result, implementation)
 
 
 def member(
     name: str, parameters: tuple[str, ...], result: str, implementation: Callable[..., Any]
 ) -> Declaration:
-    """Declare a member function: ``value.sign()``."""
+    """Declare a member function: `value.sign()`."""
     return Declaration(
         name, f"member_{_identify(name, parameters)}", parameters, result, implementation, is_member=True
     )

@@ -1,7 +1,7 @@
-"""Formats of names: ``!format.dns1123Label().validate("web").hasValue()``.
+"""Formats of names: `!format.dns1123Label().validate("web").hasValue()`.
 
-``format.named`` is missing: functions of the library's Python binding cannot return optional values. The
-result of ``validate`` is a message for the same reason.
+`format.named` is missing: functions of the library's Python binding cannot return optional values. The
+result of `validate` is a message for the same reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists and sets: ``[1, 2].sum()``, ``sets.contains([1, 2], [1])``."""
+"""Lists and sets: `[1, 2].sum()`, `sets.contains([1, 2], [1])`."""
 
 from __future__ import annotations
 

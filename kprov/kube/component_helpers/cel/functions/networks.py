@@ -1,4 +1,4 @@
-"""Addresses and networks: ``cidr("10.0.0.0/8").containsIP(ip("10.1.2.3"))``."""
+"""Addresses and networks: `cidr("10.0.0.0/8").containsIP(ip("10.1.2.3"))`."""
 
 from __future__ import annotations
 

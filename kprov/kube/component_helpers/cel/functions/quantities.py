@@ -1,4 +1,4 @@
-"""Quantities: ``quantity("1.5Gi").isGreaterThan(quantity("1Gi"))``."""
+"""Quantities: `quantity("1.5Gi").isGreaterThan(quantity("1Gi"))`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular expressions and URLs: ``"a1b2".findAll("[0-9]")``, ``url("https://a.b/c").getHost()``."""
+"""Regular expressions and URLs: `"a1b2".findAll("[0-9]")`, `url("https://a.b/c").getHost()`."""
 
 from __future__ import annotations
 

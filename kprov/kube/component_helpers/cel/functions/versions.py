@@ -1,4 +1,4 @@
-"""Semantic versions: ``semver("1.2.3").isLessThan(semver("2.0.0"))``."""
+"""Semantic versions: `semver("1.2.3").isLessThan(semver("2.0.0"))`."""
 
 from __future__ import annotations
 

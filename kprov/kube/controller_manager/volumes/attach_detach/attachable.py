@@ -46,7 +46,10 @@ class VolumeLookup:
 
 
 def find_attachable(pod: Pod, volume: JsonObject, lookup: VolumeLookup) -> AttachableVolume | None:
-    """The attachable volume behind a volume of the pod. None: it is not bound yet, or needs no attaching."""
+    """Return the attachable volume behind a volume of the pod.
+
+    None: it is not bound yet, or needs no attaching.
+    """
     if claim_name := _get_claim_name(pod, volume):
         claim = lookup.find_claim(pod.metadata.namespace, claim_name)
         found = _find_bound_volume(pod, volume, claim, lookup)
@@ -58,7 +61,7 @@ def find_attachable(pod: Pod, volume: JsonObject, lookup: VolumeLookup) -> Attac
 def make_attachable(
     volume: PersistentVolume, attaches: Callable[[str], bool] = lambda _: True
 ) -> AttachableVolume | None:
-    """The attachable volume of a persistent volume. None: its plugin attaches nothing."""
+    """Return the attachable volume of a persistent volume. None: its plugin attaches nothing."""
     modes = volume.spec.get("accessModes") or ()
     is_exclusive = bool(modes) and _SHARED_MODES.isdisjoint(modes)
     title = volume.metadata.name
@@ -81,7 +84,7 @@ def parse_csi_name(name: str) -> tuple[str, str] | None:
 
 
 def make_attachment_name(driver: str, handle: str, node: str) -> str:
-    """The name of the VolumeAttachment, which CSI programs compute too."""
+    """Return the name of the VolumeAttachment, which CSI programs compute too."""
     return f"csi-{hashlib.sha256(f'{handle}{driver}{node}'.encode()).hexdigest()}"
 
 
@@ -94,7 +97,7 @@ def _get_claim_name(pod: Pod, volume: JsonObject) -> str:
 def _find_bound_volume(
     pod: Pod, volume: JsonObject, claim: PersistentVolumeClaim | None, lookup: VolumeLookup
 ) -> PersistentVolume | None:
-    """The claim's volume, if both sides are bound."""
+    """Return the claim's volume, if both sides are bound."""
     if claim is None or claim.status.get("phase") != "Bound" or not claim.spec.get("volumeName"):
         return None
     if volume.get("ephemeral") and not is_claim_of(pod, claim):

@@ -39,7 +39,7 @@ class Attachments:
         self.informer.add_handler(on_delete=lambda each: self._deleted.discard(each.metadata.uid))
 
     def list_for_node(self, name: str, node: Node | None) -> dict[str, VolumeAttachment]:
-        """The node's attachments by the volumes' names.
+        """Return the node's attachments by the volumes' names.
 
         Attachments that have another name than this controller gives, or an unknown volume, are left alone.
         """
@@ -56,7 +56,7 @@ class Attachments:
         return attachments
 
     def list_nodes(self, volume: AttachableVolume) -> set[str]:
-        """The nodes that a CSI volume is, or is being, attached to or detached from."""
+        """Return the nodes that a CSI volume is, or is being, attached to or detached from."""
         return {each.spec.node_name for each in self.informer.by_index("volume", volume.title)}
 
     def is_deleted(self, attachment: VolumeAttachment) -> bool:

@@ -201,7 +201,7 @@ class AttachDetachController(Controller):
         return volume in live.status.volumes_in_use
 
     def _list_holders(self, volume: AttachableVolume) -> set[str]:
-        """The nodes that keep others from attaching the volume."""
+        """Return the nodes that keep others from attaching the volume."""
         if not volume.is_exclusive:
             return set()
         nodes = {node.metadata.name for node in self._nodes.by_index(_ATTACHED_INDEX, volume.name)}
@@ -326,7 +326,7 @@ def _list_shown(node: Node | None) -> set[str]:
 
 
 def _get_relevant(node: Node) -> tuple[object, ...]:
-    """What of a node decides about its volumes. Heartbeats change none of it."""
+    """Return what of a node decides about its volumes. Heartbeats change none of it."""
     status = node.status
     return status.volumes_attached, status.volumes_in_use, node.spec.taints, is_ready(node), _is_managed(node)
 

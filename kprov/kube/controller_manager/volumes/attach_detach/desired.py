@@ -23,7 +23,7 @@ class DesiredVolume:
 
 
 def collect_desired(pods: Iterable[Pod], lookup: VolumeLookup) -> dict[str, DesiredVolume]:
-    """The desired volumes of a node with these pods, by name."""
+    """Return the desired volumes of a node with these pods, by name."""
     found: dict[str, DesiredVolume] = {}
     for pod in pods:
         if has_ended(pod):

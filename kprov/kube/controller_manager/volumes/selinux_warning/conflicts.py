@@ -91,7 +91,7 @@ class VolumeUsers:
         return found
 
     def remove(self, pod: str) -> None:
-        """The pod is gone or has ended."""
+        """Handle that the pod is gone or has ended."""
         for volume in [name for name, users in self._uses.items() if pod in users]:
             self._drop_conflicts(volume, pod)
             del self._uses[volume][pod]

@@ -9,7 +9,7 @@ _FIELDS: Final = ("user", "role", "type", "level")
 
 
 def collect_labels(pod: Pod) -> dict[str, set[str]]:
-    """The labels with which the pod's containers mount each volume, by the volume's name in the pod."""
+    """Return the labels with which the pod's containers mount each volume, by its name in the pod."""
     found: dict[str, set[str]] = defaultdict(set)
     spec = pod.spec
     for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):
@@ -39,6 +39,6 @@ def _split(label: str) -> list[str]:
 
 
 def _get_options(pod: Pod, container: Container) -> dict[str, Any] | None:
-    """The container's options, by default the pod's."""
+    """Return the container's options, by default the pod's."""
     own = (container.security_context or {}).get("seLinuxOptions")
     return own if own is not None else (pod.spec.security_context or {}).get("seLinuxOptions")

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def run_reserves(cycle: CycleState, node: str) -> Status:
-    """Return the first answer that is no success. The caller runs ``run_unreserves`` then."""
+    """Return the first answer that is no success. The caller runs `run_unreserves` then."""
     start = time.perf_counter()
     status = _run_reserves(cycle, node)
     _record(cycle, "Reserve", status.code, start)

@@ -134,7 +134,7 @@ def _run_filter(
 ) -> Mask | None:
     """Return the slots that the filter rejects, None if it rejects none.
 
-    Add to ``reasons`` and ``resolvable``.
+    Add to `reasons` and `resolvable`.
     """
     rejected: Mask | None = None
     lasting: Mask | None = None

@@ -33,7 +33,7 @@ def assume_pods(
 ) -> Iterator[None]:
     """Count pods as if they were on those nodes.
 
-    ``only_requests``: change nothing but the sums of requests, which is faster. Filters read no more then.
+    `only_requests`: change nothing but the sums of requests, which is faster. Filters read no more then.
     """
     if only_requests:
         with _assume_requests(state, placed):

@@ -15,7 +15,7 @@ NEW, OLD = "new", "old"
 
 
 def pod(node: str, digest: str = NEW, *, ready: bool = True, name: str = "", **more: Any) -> Pod:
-    """more: ``phase``, ``deleted``, ``created``, ``labels``."""
+    """more: `phase`, `deleted`, `created`, `labels`."""
     metadata = {
         "name": name or f"{digest}-{node}",
         "uid": f"uid-{name}-{digest}-{node}",

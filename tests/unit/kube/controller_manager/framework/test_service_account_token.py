@@ -25,7 +25,7 @@ _ROOT = "/api/v1/namespaces/kube-system/serviceaccounts"
 
 @dataclass
 class TokenServer:
-    """Issues tokens of an hour: token-0, token-1 ..., and rejects those in ``invalid``."""
+    """Issues tokens of an hour: token-0, token-1 ..., and rejects those in `invalid`."""
 
     accounts: set[str] = field(default_factory=set)
     invalid: set[str] = field(default_factory=set)

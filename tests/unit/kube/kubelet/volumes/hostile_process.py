@@ -14,7 +14,7 @@ NOBODY = 65534
 
 @contextlib.contextmanager
 def hostile(folder: Path, attack: Callable[[], None]) -> Iterator[None]:
-    """Repeat ``attack`` in a process of uid 65534 whose working directory is ``folder``."""
+    """Repeat `attack` in a process of uid 65534 whose working directory is `folder`."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -18,7 +18,7 @@ Work = Callable[[], None]
 
 
 def unshare(*, user: bool) -> None:
-    """Enter a new mount namespace, with ``user`` in a new user namespace, whose root we are."""
+    """Enter a new mount namespace, with `user` in a new user namespace, whose root we are."""
     libc = ctypes.CDLL(None, use_errno=True)
     owner, group = os.geteuid(), os.getegid()
     if libc.unshare(_CLONE_NEWNS | (_CLONE_NEWUSER if user else 0)) != 0:

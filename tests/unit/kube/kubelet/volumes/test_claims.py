@@ -137,7 +137,7 @@ def test_a_device_must_be_one(tmp_path: Path) -> None:
 
 
 def with_local_volume(tmp_path: Path, check: Callable[[VolumeManager, Path], None], **spec: Any) -> None:
-    """Run ``check`` where mounts are possible, with the folder of a local volume that has one file."""
+    """Run `check` where mounts are possible, with the folder of a local volume that has one file."""
     source = tmp_path / "volume"
     (source / "sub").mkdir(parents=True)
     (source / "file").write_text("kept")

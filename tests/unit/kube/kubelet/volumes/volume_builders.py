@@ -17,7 +17,7 @@ Objects = Mapping[tuple[str, str], JsonObject]
 def make_volume_manager(
     root: Path, objects: Objects | None = None, warnings: list[str] | None = None
 ) -> VolumeManager:
-    """``objects``: what the API has, by (plural, name). Warnings of the manager go to ``warnings``."""
+    """`objects`: what the API has, by (plural, name). Warnings of the manager go to `warnings`."""
     known = objects or {}
     texts = [] if warnings is None else warnings
 

@@ -14,7 +14,7 @@ from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_nod
 
 
 class RefusingServer(BindingServer):
-    """Refuses the bindings of the pods in ``refused``."""
+    """Refuses the bindings of the pods in `refused`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_nod
 
 
 class SlowServer(BindingServer):
-    """Its first binding fails with ``code`` once ``answer`` is set, after it was executed on ``node``.
+    """Its first binding fails with `code` once `answer` is set, after it was executed on `node`.
 
     Code 0: the connection breaks.
     """

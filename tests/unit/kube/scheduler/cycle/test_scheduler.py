@@ -13,7 +13,7 @@ from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_nod
 
 
 class RefusingServer(BindingServer):
-    """Refuses the first binding once ``answer`` is set."""
+    """Refuses the first binding once `answer` is set."""
 
     def __init__(self) -> None:
         super().__init__()

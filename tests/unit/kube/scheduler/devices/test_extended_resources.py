@@ -142,7 +142,7 @@ def test_the_claim_belongs_to_the_pod() -> None:
 
 @pytest.fixture
 def devices() -> DeviceListers:
-    """A class for ``example.com/gpu``, and a device on each of the nodes ``devices`` and ``both``."""
+    """A class for `example.com/gpu`, and a device on each of the nodes `devices` and `both`."""
     gpu = build_class("gpu", GPU)
     listers = DeviceListers(get_class=lambda name: gpu if name == "gpu" else None)
     listers.extended.set(gpu)

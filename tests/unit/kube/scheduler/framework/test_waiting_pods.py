@@ -21,7 +21,7 @@ SPEC: dict[str, Any] = {"schedulerName": "default-scheduler", "containers": [{"n
 
 
 class Guard(Plugin):
-    """Does what the pod's label says. ``calls``: the extension points with their pods."""
+    """Does what the pod's label says. `calls`: the extension points with their pods."""
 
     name = "Guard"
 

@@ -13,7 +13,7 @@ Labels = Mapping[str, str]
 
 @dataclass
 class Cluster:
-    """``pods``: those on nodes, with the names of their nodes."""
+    """`pods`: those on nodes, with the names of their nodes."""
 
     nodes: list[JsonObject] = field(default_factory=list)
     pods: list[tuple[JsonObject, str]] = field(default_factory=list)

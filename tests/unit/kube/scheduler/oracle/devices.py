@@ -39,7 +39,7 @@ SELECTORS: Final[Mapping[str, Callable[[str, JsonObject], bool]]] = {
 
 
 class Place(NamedTuple):
-    """A device of a slice. ``where``: what says which nodes can use it."""
+    """A device of a slice. `where`: what says which nodes can use it."""
 
     driver: str
     pool: str
@@ -62,7 +62,7 @@ class Choice(NamedTuple):
 
 @dataclass
 class DeviceCluster:
-    """``claims``: all of the namespace by name, with their allocations. ``wanted``: those of the pod."""
+    """`claims`: all of the namespace by name, with their allocations. `wanted`: those of the pod."""
 
     nodes: list[JsonObject] = field(default_factory=list)
     classes: dict[str, JsonObject] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from tests.unit.kube.scheduler.oracle.cluster import (
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a node is rejected. ``can_preempt``: Unschedulable, in contrast to UnschedulableAndUnresolvable."""
+    """Why a node is rejected. `can_preempt`: Unschedulable, in contrast to UnschedulableAndUnresolvable."""
 
     reasons: frozenset[str]
     can_preempt: bool

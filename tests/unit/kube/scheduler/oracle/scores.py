@@ -155,7 +155,7 @@ def score_pod_topology_spread(cluster: Cluster, pod: JsonObject, nodes: Sequence
 
 
 def _build_default_constraints(pod: JsonObject) -> list[JsonObject]:
-    """Upstream's, for a pod whose owner selects its label ``app``."""
+    """Upstream's, for a pod whose owner selects its label `app`."""
     if "app" not in get_labels(pod):
         return []
     selector = {"matchLabels": {"app": get_labels(pod)["app"]}}

@@ -1,6 +1,6 @@
 """Each plugin decides for all nodes at once as a plain function decides for one node.
 
-``KPROV_TEST_EXAMPLES`` sets the number of random clusters.
+`KPROV_TEST_EXAMPLES` sets the number of random clusters.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def build_volume_listers(cluster: Cluster) -> VolumeListers:
 
 
 def build_default_profile(cluster: Cluster) -> Profile:
-    """The default profile. The owner of a pod selects its label ``app``."""
+    """The default profile. The owner of a pod selects its label `app`."""
     listers = build_volume_listers(cluster)
     attachments = [convert(each, VolumeAttachment) for each in cluster.attachments]
 

@@ -1,7 +1,7 @@
 """DynamicResources decides for all nodes at once as a plain search decides for one node.
 
 The plugin may choose other devices than the search. They have to be allowed by the same rules.
-``KPROV_TEST_EXAMPLES`` sets the number of random clusters.
+`KPROV_TEST_EXAMPLES` sets the number of random clusters.
 """
 
 from __future__ import annotations

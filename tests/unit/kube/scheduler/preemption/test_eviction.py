@@ -16,7 +16,7 @@ from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_nod
 
 
 class SlowServer(BindingServer):
-    """Deletes pods once ``may_delete`` is set. ``refusals``: how many deletions fail before."""
+    """Deletes pods once `may_delete` is set. `refusals`: how many deletions fail before."""
 
     def __init__(self) -> None:
         super().__init__()

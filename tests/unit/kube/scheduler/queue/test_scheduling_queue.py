@@ -37,7 +37,7 @@ CLAIM_ADD = ClusterEvent(Resource.RESOURCE_CLAIM, Action.ADD)
 
 
 class NodeAffinity(Plugin):
-    """Waits for nodes, unless they are called useless. ``calls``: how often it was asked."""
+    """Waits for nodes, unless they are called useless. `calls`: how often it was asked."""
 
     name = "NodeAffinity"
 

@@ -100,7 +100,7 @@ def _validate_update_strategy(strategy: JsonObject, path: str) -> Errors:
 
 
 def _add_claim_volumes(spec: JsonObject) -> JsonObject:
-    """The template with a volume for each volume claim template, as the pods will have it."""
+    """Return the template with a volume for each volume claim template, as the pods will have it."""
     claims = [
         (claim.get("metadata") or {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()
     ]

@@ -203,7 +203,7 @@ def _quote(text: str) -> str:
 
 
 def _parse_valid_intervals(indexes: str, completions: int) -> Iterator[tuple[int, int]]:
-    """The valid intervals of a list. _validate_index_list reports the others."""
+    """Yield the valid intervals of a list. _validate_index_list reports the others."""
     for text in indexes.split(",") if indexes else ():
         try:
             yield _parse_interval(text, completions)

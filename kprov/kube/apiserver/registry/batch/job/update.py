@@ -48,7 +48,7 @@ def _may_change_placement(job: JsonObject) -> bool:
 
 
 def _drop_placement(spec: JsonObject) -> JsonObject:
-    """The pod spec without the fields that may change in a suspended job."""
+    """Return the pod spec without the fields that may change in a suspended job."""
     pods = {name: value for name, value in spec.items() if name not in _PLACEMENT_FIELDS}
     affinity = {
         name: value for name, value in (pods.pop("affinity", None) or {}).items() if name != "nodeAffinity"

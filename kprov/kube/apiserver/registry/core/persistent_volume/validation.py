@@ -300,7 +300,7 @@ def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Error
 
 
 def _select_source(spec: JsonObject, before: JsonObject) -> JsonObject:
-    """The volume source, without a csi.controllerExpandSecretRef that the update adds."""
+    """Return the volume source, without a csi.controllerExpandSecretRef that the update adds."""
     found: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
     if "csi" in found and "controllerExpandSecretRef" not in (
         before.get("csi") or {"controllerExpandSecretRef": 0}

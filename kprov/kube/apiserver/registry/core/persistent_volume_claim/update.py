@@ -66,7 +66,7 @@ def validate_claim_update(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def _replace_requested_storage(resources: JsonObject, amount: str | None) -> JsonObject:
-    """The resources with another request for storage, if they have requests."""
+    """Return the resources with another request for storage, if they have requests."""
     if not resources.get("requests"):
         return resources
     return resources | {"requests": resources["requests"] | {"storage": amount or "0"}}

@@ -127,7 +127,7 @@ def _is_same_except_sizes(new: JsonObject, old: JsonObject) -> bool:
 
 
 def _restore_sizes(new: JsonObject, old: JsonObject) -> dict[str, Any]:
-    """The requested resources with the old amounts of CPU and memory."""
+    """Return the requested resources with the old amounts of CPU and memory."""
     fixed = dict(new)
     for part in _PARTS:
         amounts, had = new.get(part) or {}, old.get(part) or {}

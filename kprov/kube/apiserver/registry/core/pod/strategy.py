@@ -73,7 +73,7 @@ class PodStrategy(ResourceStrategy):
         _keep_observed(status, before)
 
     def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
-        """The grace period of a deletion; 0 for pods that no kubelet runs."""
+        """Return the grace period of a deletion; 0 for pods that no kubelet runs."""
         spec = obj.get("spec") or {}
         if requested is not None:
             seconds = requested

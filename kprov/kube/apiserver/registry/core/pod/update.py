@@ -131,7 +131,7 @@ def _is_only_added(new: JsonObject, old: JsonObject) -> bool:
 
 
 def _undo_allowed_changes(spec: JsonObject, before: JsonObject) -> JsonObject:
-    """The new spec with the old values of all fields that may change."""
+    """Return the new spec with the old values of all fields that may change."""
     fixed = dict(spec)
     for kind in ("containers", "initContainers"):
         if fixed.get(kind):

@@ -80,7 +80,7 @@ class ResourceClaimHooks(AdminAccessHooks):
         return errors
 
     async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
-        """The text of the 403, None if the user is allowed."""
+        """Return the text of the 403, None if the user is allowed."""
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is Decision.ALLOW:
             return None
@@ -106,7 +106,7 @@ def _index_devices(status: JsonObject) -> dict[DeviceId, JsonObject]:
 
 
 def _find_single_node(allocation: JsonObject) -> str:
-    """The node of an allocation that is on one node; "" otherwise."""
+    """Return the node of an allocation that is on one node; "" otherwise."""
     terms: list[JsonObject] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
     if len(terms) != 1 or terms[0].get("matchExpressions") or len(terms[0].get("matchFields") or ()) != 1:
         return ""

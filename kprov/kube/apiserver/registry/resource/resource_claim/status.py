@@ -84,7 +84,7 @@ def validate_claim_status(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def read_device_id(device: JsonObject) -> DeviceId:
-    """The identity of a device in an allocation result or in status.devices."""
+    """Return the identity of a device in an allocation result or in status.devices."""
     driver, pool, name = (device.get(part, "") for part in ("driver", "pool", "device"))
     return driver, pool, name, device.get("shareID") or ""
 

@@ -36,7 +36,7 @@ def validate_attributes(values: Mapping[str, Any] | None, path: str) -> Errors:
 
 
 def count_attribute_values(values: Mapping[str, Any] | None) -> int:
-    """The number of values. Each item of a list counts."""
+    """Return the number of values. Each item of a list counts."""
     return sum(
         sum(len(attribute.get(part) or ()) for part in LIST_TYPES) or 1
         for attribute in (values or {}).values()

@@ -22,7 +22,7 @@ from tests.unit.kube.scheduler.scheduler_runner import (
 
 
 class Courier(Plugin):
-    """Binds pods with the label ``by: courier`` itself. Those with ``by: nobody`` fail."""
+    """Binds pods with the label `by: courier` itself. Those with `by: nobody` fail."""
 
     name = "Courier"
 

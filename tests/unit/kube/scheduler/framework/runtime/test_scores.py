@@ -16,7 +16,7 @@ from tests.unit.kube.scheduler.decision_lab import Lab
 
 
 class Favourite(Plugin):
-    """Prefers the node ``b``, unless the pod is indifferent."""
+    """Prefers the node `b`, unless the pod is indifferent."""
 
     name = "Favourite"
 

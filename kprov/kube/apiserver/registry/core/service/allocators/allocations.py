@@ -11,7 +11,7 @@ HEADLESS: Final = "None"
 
 
 def list_cluster_ips(service: JsonObject) -> list[str]:
-    """The cluster IPs in canonical form, in their order. Invalid addresses are returned unchanged."""
+    """Return the cluster IPs in canonical form, in their order. Invalid addresses are returned unchanged."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return []
@@ -20,7 +20,7 @@ def list_cluster_ips(service: JsonObject) -> list[str]:
 
 
 def list_node_ports(service: JsonObject) -> list[int]:
-    """The node ports and the health check node port, without duplicates."""
+    """Return the node ports and the health check node port, without duplicates."""
     spec = service.get("spec") or {}
     found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
     found.append(spec.get("healthCheckNodePort", 0))

@@ -61,7 +61,7 @@ class ClusterIpAllocator:
         self._registry = registry
 
     def known(self, family: str, *, ready: bool) -> list[AddressRange]:
-        """The ranges of a family. ready: only those that new addresses may come from."""
+        """Return the ranges of a family. ready: only those that new addresses may come from."""
         store = self._registry.find(GROUP, "servicecidrs")
         objects = store.lister.list() if store is not None else []
         if not objects:
@@ -153,7 +153,7 @@ class ClusterIpAllocator:
 
 
 def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> Allocation:
-    """The address in the answer to a dry run. It is not checked to be free."""
+    """Return the address in the answer to a dry run. It is not checked to be free."""
     if not ranges:
         raise RangeFullError("range is full")
     chosen = ranges[0]

@@ -78,7 +78,7 @@ class NodePortAllocator:
         raise RangeFullError("range is full")
 
     async def _pretend(self, port: int, pretended: set[int]) -> int:
-        """A port that this dry run does not have yet. As upstream, it is not checked to be free."""
+        """Return a port that this dry run does not have yet. As upstream, it is not checked to be free."""
         if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
             raise AllocationError(_TAKEN)
         given = port or max({_PRETENDED - 1, *pretended}) + 1

@@ -55,7 +55,7 @@ class Repair:
         self._port_events = Recorder(registry, "portallocator-repair-controller")
 
     async def run(self, done: Callable[[], None]) -> None:
-        """The post-start hook start-service-ip-repair-controllers."""
+        """Run the post-start hook start-service-ip-repair-controllers."""
         pause = _SECOND_LOOK_SECONDS
         while True:
             try:
