@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +41,27 @@ Timeout = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Also delete pods that no controller replaces.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _DrainOptions:
+    grace_period: GracePeriod = -1
+    drain_timeout: Timeout = 360
+    force: Force = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrainArguments(OperationArguments, _DrainOptions):
+    """Options of an operation that drains hosts. Its own come first in the help."""
+
+    def collect(self, hosts: list[str]) -> dict[str, Any]:
+        """Return the arguments of the operation."""
+        return {
+            "hosts": hosts,
+            "grace_period": self.grace_period,
+            "timeout": self.drain_timeout,
+            "force": self.force,
+        }
+
+
 @app.callback()
 def node() -> None:
     """Work on single hosts of a running cluster."""
@@ -47,68 +69,46 @@ def node() -> None:
 
 @app.command("add")
 @add_options
-def add(given: OperationArguments, hosts: Hosts, ignore: Ignore = None) -> None:
+def add(options: OperationArguments, hosts: Hosts, ignore: Ignore = None) -> None:
     """Set up hosts that the inventory gained. `kprov up` does so, too, and updates all others."""
-    run_command(given, "node add", {"hosts": hosts, "ignore": split_checks(ignore)})
+    run_command(options, "node add", {"hosts": hosts, "ignore": split_checks(ignore)})
 
 
 @app.command("remove")
 @add_options
 def remove(
-    given: OperationArguments,
+    options: DrainArguments,
     hosts: Targets,
-    grace_period: GracePeriod = -1,
-    drain_timeout: Timeout = 360,
-    force: Force = False,
     unreachable: Unreachable = False,
     without_fault_tolerance: WithoutFaultTolerance = False,
 ) -> None:
     """Drain hosts, take them out of the cluster and reset them. Delete them from the inventory afterwards."""
-    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force)
+    arguments = options.collect(hosts)
     arguments |= {"unreachable": unreachable, "without_fault_tolerance": without_fault_tolerance}
     question = f"Remove {', '.join(hosts)} from the cluster, with all its data there?"
     if without_fault_tolerance:
         question += " The cluster may not survive the failure of a host afterwards."
-    run_command(given, "node remove", arguments, question=question)
+    run_command(options, "node remove", arguments, question=question)
 
 
 @app.command("replace")
 @add_options
-def replace(
-    given: OperationArguments,
-    hosts: Hosts,
-    grace_period: GracePeriod = -1,
-    drain_timeout: Timeout = 360,
-    force: Force = False,
-    ignore: Ignore = None,
-) -> None:
+def replace(options: DrainArguments, hosts: Hosts, ignore: Ignore = None) -> None:
     """Set up hosts anew that were reinstalled, lost their disk, have a new address, or are to be erased."""
-    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force)
-    arguments["ignore"] = split_checks(ignore)
+    arguments = options.collect(hosts) | {"ignore": split_checks(ignore)}
     question = f"Remove all data of the cluster from {', '.join(hosts)}, and set it up anew?"
-    run_command(given, "node replace", arguments, question=question)
+    run_command(options, "node replace", arguments, question=question)
 
 
 @app.command("drain")
 @add_options
-def drain(
-    given: OperationArguments,
-    hosts: Hosts,
-    grace_period: GracePeriod = -1,
-    drain_timeout: Timeout = 360,
-    force: Force = False,
-) -> None:
+def drain(options: DrainArguments, hosts: Hosts) -> None:
     """Evict all pods from hosts, with respect to PodDisruptionBudgets, so that they can be worked on."""
-    run_command(given, "node drain", _collect_drain(hosts, grace_period, drain_timeout, force=force))
+    run_command(options, "node drain", options.collect(hosts))
 
 
 @app.command("uncordon")
 @add_options
-def uncordon(given: OperationArguments, hosts: Hosts) -> None:
+def uncordon(options: OperationArguments, hosts: Hosts) -> None:
     """Let the scheduler use hosts again."""
-    run_command(given, "node uncordon", {"hosts": hosts})
-
-
-def _collect_drain(hosts: list[str], grace_period: int, timeout: int, *, force: bool) -> dict[str, Any]:
-    """Return the arguments of an operation that drains hosts."""
-    return {"hosts": hosts, "grace_period": grace_period, "timeout": timeout, "force": force}
+    run_command(options, "node uncordon", {"hosts": hosts})
