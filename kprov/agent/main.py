@@ -284,7 +284,11 @@ def _start_writeback(handle: int, begun: int, size: int) -> int:
 
 def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run one module and return its result; an exception becomes a failed result."""
-    process.ENVIRONMENT = context.environment
+    with process.use_environment(context.environment):
+        return _run_module(name, args, context)
+
+
+def _run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     try:
         module = importlib.import_module("kprov.agent.modules." + name)
         spec, rules = arguments.spec_of(module), getattr(module, "RULES", {})

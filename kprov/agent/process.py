@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import signal
 import threading
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _running: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
 _held = threading.Event()
-ENVIRONMENT: dict[str, str] = {}
+_environment: contextvars.ContextVar[dict[str, str]] = contextvars.ContextVar("environment")
 #: File descriptors that programs inherit: a lock that they hold until they exit.
 HANDED_ON: set[int] = set()
 
@@ -61,6 +62,21 @@ class TimeLimit:
         raise ItemTimeout
 
 
+@contextlib.contextmanager
+def use_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Start the programs of the block with these variables, too."""
+    token = _environment.set(variables)
+    try:
+        yield
+    finally:
+        _environment.reset(token)
+
+
+def get_environment() -> dict[str, str]:
+    """Return the variables of `use_environment`, {} outside of its blocks."""
+    return _environment.get({})
+
+
 def run_program(
     command: Union[Sequence[str], str],
     *,
@@ -73,7 +89,7 @@ def run_program(
     if _ending.is_set():
         raise AgentStopped
     variables = dict(os.environ)
-    variables.update(ENVIRONMENT)
+    variables.update(get_environment())
     variables.update(environment or {})
     arguments: dict[str, Any] = {"shell": True, "executable": shell} if shell else {}
     with defer_limit():

@@ -116,7 +116,7 @@ def _local_time() -> dt.datetime:
 def _expand_variables(word: str) -> str:
     """Expand the variables of a word, also those of the task's environment."""
     saved = dict(os.environ)
-    os.environ.update(process.ENVIRONMENT)
+    os.environ.update(process.get_environment())
     try:
         return os.path.expandvars(word)
     finally:

@@ -134,12 +134,12 @@ def _make_headers(headers: Any) -> dict[str, str]:
 @contextlib.contextmanager
 def _use_environment() -> Iterator[None]:
     """Apply the task's environment (proxies, netrc) to os.environ during the block."""
-    saved = dict(os.environ)
-    os.environ.update(process.ENVIRONMENT)
+    saved, variables = dict(os.environ), process.get_environment()
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in process.ENVIRONMENT:
+        for name in variables:
             os.environ.pop(name, None)
             if name in saved:
                 os.environ[name] = saved[name]
