@@ -42,7 +42,7 @@ from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.runtime.user_namespaces import UserNamespaces
 from kprov.kube.kubelet.server.app import KubeletServer
 from kprov.kube.kubelet.shutdown import groups
-from kprov.kube.kubelet.shutdown.manager import NOT_READY_MESSAGE, ShutdownManager
+from kprov.kube.kubelet.shutdown.manager import NOT_READY_MESSAGE, ShutdownManager, ShutdownState
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.volumes.claims import ClaimedVolumes
 from kprov.kube.kubelet.volumes.manager import VolumeManager
@@ -90,6 +90,7 @@ class _App:
         self._handlers = HandlerRunner(cri)
         self._pods = PodManager()
         self._node_reporter: NodeReporter | None = None
+        self._shutdown_state = ShutdownState()
         self._kubelet = self._make_kubelet()
         self._pleg = Pleg(cri, self._kubelet.wake_worker)
         self._image_gc = ImageGarbageCollector(cri, config, self._events)
@@ -98,6 +99,7 @@ class _App:
             groups.make_schedule(
                 config.shutdown_grace, config.shutdown_grace_critical, config.shutdown_periods
             ),
+            self._shutdown_state,
             list_active_pods=self._kubelet.list_active_pods,
             kill_pod=self._kubelet.end_for_shutdown,
             send_statuses=self._kubelet.send_statuses,
@@ -146,7 +148,7 @@ class _App:
                 ),
                 host_ips=self._host_ips,
                 get_network_problem=lambda: self._health.network_problem,
-                is_shutting_down=lambda: self._shutdown.is_shutting_down,
+                is_shutting_down=lambda: self._shutdown_state.is_shutting_down,
             )
         )
         self._housekeeper = Housekeeper(
@@ -288,7 +290,7 @@ class _App:
         problems = self._health.list_problems()
         if self._pleg.problem:
             problems.append(f"PLEG is not healthy: {self._pleg.problem}")
-        if self._shutdown.is_shutting_down:
+        if self._shutdown_state.is_shutting_down:
             problems.append(NOT_READY_MESSAGE)
         return problems
 

@@ -32,12 +32,20 @@ _FIRST_RETRY: Final = 1.0
 _MAX_RETRY: Final = 60.0
 
 
+class ShutdownState:
+    """Whether the node is shutting down: the kubelet rejects pods then, and the node is not ready."""
+
+    def __init__(self) -> None:
+        self.is_shutting_down = False
+
+
 class ShutdownManager:
-    """While `is_shutting_down`, the kubelet rejects pods and the node is not ready."""
+    """Delays shutdowns of the node."""
 
     def __init__(
         self,
         schedule: Sequence[ShutdownPeriod],
+        state: ShutdownState,
         *,
         list_active_pods: Callable[[], list[Pod]],
         kill_pod: Callable[[Pod, int], Awaitable[None]],
@@ -48,6 +56,7 @@ class ShutdownManager:
     ) -> None:
         """`kill_pod(pod, seconds)` returns when the pod has ended. `send_statuses()` sends its status."""
         self._schedule = schedule
+        self._state = state
         self._list_active_pods = list_active_pods
         self._kill_pod = kill_pod
         self._send_statuses = send_statuses
@@ -55,7 +64,6 @@ class ShutdownManager:
         self._events = events
         self._logind = logind
         self._inhibitor: int | None = None
-        self.is_shutting_down = False
 
     @property
     def max_seconds(self) -> int:
@@ -99,7 +107,7 @@ class ShutdownManager:
     async def _begin_shutdown(self) -> None:
         log.info("the node is shutting down, ending its pods")
         self._events.send_node_event("Normal", "NodeShutdown", "Shutdown manager detected shutdown event")
-        self.is_shutting_down = True
+        self._state.is_shutting_down = True
         self._on_change()
         try:
             await self._end_pods()
@@ -113,7 +121,7 @@ class ShutdownManager:
         self._events.send_node_event(
             "Normal", "NodeShutdown", "Shutdown manager detected shutdown cancellation"
         )
-        self.is_shutting_down = False
+        self._state.is_shutting_down = False
         self._on_change()
 
     async def _end_pods(self) -> None:

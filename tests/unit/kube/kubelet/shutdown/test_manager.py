@@ -15,7 +15,7 @@ from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
-from kprov.kube.kubelet.shutdown.manager import ShutdownManager
+from kprov.kube.kubelet.shutdown.manager import ShutdownManager, ShutdownState
 from tests.unit.kube.kubelet.kubelet_builders import pod
 from tests.unit.kube.kubelet.shutdown.logind_server import LogindServer, logind_server
 
@@ -32,8 +32,10 @@ class Kubelet:
         self.may_end.set()
         self.flushed = 0
         self.changed = asyncio.Event()
+        self.state = ShutdownState()
         self.manager = ShutdownManager(
             SCHEDULE,
+            self.state,
             list_active_pods=lambda: self.pods,
             kill_pod=self.kill,
             send_statuses=self.flush,
@@ -81,7 +83,7 @@ async def test_shutdown_goes_on_when_the_pods_have_ended(tmp_path: Path) -> None
         await server.prepare_for_shutdown(begins=True)
         async with asyncio.timeout(10):
             await kubelet.changed.wait()
-        assert kubelet.manager.is_shutting_down
+        assert kubelet.state.is_shutting_down
         assert server.is_held(0)
         kubelet.may_end.set()
         await server.wait_for_release(0)
@@ -100,7 +102,7 @@ async def test_cancelled_shutdown_is_waited_for_again(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             await kubelet.changed.wait()
             await server.inhibited.wait()
-        assert not kubelet.manager.is_shutting_down
+        assert not kubelet.state.is_shutting_down
         assert server.is_held(1)
 
 
@@ -148,6 +150,7 @@ async def test_without_a_grace_period_nothing_is_watched() -> None:
 
     manager = ShutdownManager(
         [],
+        ShutdownState(),
         list_active_pods=list,
         kill_pod=lambda *_: never(),
         send_statuses=never,
