@@ -35,7 +35,13 @@ from kprov.kube.apiserver.registry.served_kind import ServedKind, StoredKind
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, body, heavy_lane, negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
-from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
+from kprov.kube.apiserver.subresources.call import (
+    Call,
+    Change,
+    Reply,
+    SubresourceHandler,
+    SubresourceHandlers,
+)
 from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -330,24 +336,38 @@ class Verbs:
         query: Mapping[str, str],
         tail: str,
     ) -> BaseResponse:
-        info, resource = context.info, kind.resource
+        handler = self._find_handler(kind, context.info.subresource)
+        # Negotiate before the handler runs: a 406 must not have side effects.
+        form = _negotiate_subresource(request, context.info, kind.resource, query)
+        if context.info.verb in _WRITE_OPTIONS and context.info.subresource not in request_checks.CONNECT:
+            parameters.parse_write_options(context, query, _WRITE_OPTIONS[context.info.verb])
+        call = self._build_call(request, context, kind, query, tail)
+        if context.info.subresource in request_checks.CONNECT:
+            await self._admit_connection(call)
+        result = await handler(call)
+        if not isinstance(result, Reply):
+            return result
+        obj = responses.convert_form(kind.resource, result.obj, form, query.get("includeObject", ""))
+        return responses.build_document(obj, form, code=result.status, warnings=context.warnings)
+
+    def _find_handler(self, kind: ServedKind, subresource: str) -> SubresourceHandler:
+        resource = kind.resource
         owner = _ANY_CUSTOM if _is_custom(kind) else (resource.group, resource.plural)
-        handler = self._handlers.get((*owner, info.subresource))
-        subresource = resource.subresource(info.subresource) if info.subresource else None
-        if handler is None or (info.subresource and subresource is None):
+        handler = self._handlers.get((*owner, subresource))
+        if handler is None or (subresource and resource.subresource(subresource) is None):
             raise status.path_not_found()
-        form = _PLAIN
-        if info.subresource not in _OTHER_ANSWERS:
-            # Negotiate before the handler runs: a 406 must not have side effects.
-            transforms, is_list = _has_tables(resource, info.subresource), info.verb in {"list", "watch"}
-            form = negotiation.negotiate(request, query, transforms=transforms, is_list=is_list)
-        elif info.subresource == "log":
-            accept = request.headers.get("Accept") or "*/*"
-            negotiation.check_route(accept, ("text/plain", negotiation.JSON, negotiation.YAML))
-        kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-        if info.verb in kinds and info.subresource not in request_checks.CONNECT:
-            parameters.parse_write_options(context, query, kinds[info.verb])
-        target = patch_target.build_target(kind, info.subresource)
+        return handler
+
+    def _build_call(
+        self,
+        request: Request,
+        context: RequestContext,
+        kind: ServedKind,
+        query: Mapping[str, str],
+        tail: str,
+    ) -> Call:
+        resource, name = kind.resource, context.info.subresource
+        target = patch_target.build_target(kind, name)
 
         async def read_object() -> JsonObject:
             return await _read_object(request, context, target.gvk, target.types, query)
@@ -355,45 +375,54 @@ class Verbs:
         async def read_change() -> Change:
             return await subresource_change.read_change(request, context, target, query, read_object)
 
-        if info.subresource in request_checks.CONNECT and self._admission.handles(resource, "CONNECT"):
-            attributes = Attributes(
-                context=context,
-                operation="CONNECT",
-                resource=resource,
-                subresource=info.subresource,
-                namespace=info.namespace,
-                name=info.name,
-                obj=None,
-                old=None,
-                options=dict(query),
-            )
-            await self._admission.admit(attributes)
-            await self._admission.validate(attributes)
-        result = await handler(
-            Call(
-                request=request,
-                context=context,
-                registry=self._registry,
-                admission=self._admission,
-                resource=resource,
-                subresource=subresource,
-                namespace=info.namespace,
-                name=info.name,
-                query=query,
-                tail=tail,
-                read_object=read_object,
-                read_change=read_change,
-            )
+        return Call(
+            request=request,
+            context=context,
+            registry=self._registry,
+            admission=self._admission,
+            resource=resource,
+            subresource=resource.subresource(name) if name else None,
+            query=query,
+            tail=tail,
+            read_object=read_object,
+            read_change=read_change,
         )
-        if not isinstance(result, Reply):
-            return result
-        obj = responses.convert_form(resource, result.obj, form, query.get("includeObject", ""))
-        return responses.build_document(obj, form, code=result.status, warnings=context.warnings)
+
+    async def _admit_connection(self, call: Call) -> None:
+        if not self._admission.handles(call.resource, "CONNECT"):
+            return
+        attributes = Attributes(
+            context=call.context,
+            operation="CONNECT",
+            resource=call.resource,
+            subresource=call.context.info.subresource,
+            namespace=call.namespace,
+            name=call.name,
+            obj=None,
+            old=None,
+            options=dict(call.query),
+        )
+        await self._admission.admit(attributes)
+        await self._admission.validate(attributes)
 
 
 _PLAIN: Final = negotiation.PLAIN
 #: The (group, plural) of the handlers of all custom resources.
 _ANY_CUSTOM: Final = ("*", "*")
+#: The kind of the options of a write, by verb.
+_WRITE_OPTIONS: Final = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+def _negotiate_subresource(
+    request: Request, info: RequestInfo, resource: Resource, query: Mapping[str, str]
+) -> Form:
+    if info.subresource not in _OTHER_ANSWERS:
+        transforms, is_list = _has_tables(resource, info.subresource), info.verb in {"list", "watch"}
+        return negotiation.negotiate(request, query, transforms=transforms, is_list=is_list)
+    if info.subresource == "log":
+        accept = request.headers.get("Accept") or "*/*"
+        negotiation.check_route(accept, ("text/plain", negotiation.JSON, negotiation.YAML))
+    return _PLAIN
 
 
 def _warn_of_deprecation(context: RequestContext, kind: ServedKind) -> None:

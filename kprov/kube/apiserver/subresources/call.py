@@ -43,14 +43,22 @@ class Call:
     admission: Admission
     resource: Resource
     subresource: Subresource | None
-    namespace: str
-    name: str
     query: Mapping[str, str]
     tail: str = ""
     read_object: Callable[[], Awaitable[JsonObject]] = field(kw_only=True)
     """The decoded body, checked against the subresource's kind; raises StatusError 400, 413, 415."""
     read_change: Callable[[], Awaitable[Change]] = field(kw_only=True)
     """For PUT and PATCH: reads the body once and returns the change. Raises as read_object, and 422."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the path names, "" without one."""
+        return self.context.info.namespace
+
+    @property
+    def name(self) -> str:
+        """The name of the object in the path, "" without one."""
+        return self.context.info.name
 
 
 #: Returns a Reply, or a response that it has sent itself. Verb: call.context.info.verb.

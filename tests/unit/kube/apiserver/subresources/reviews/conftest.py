@@ -58,8 +58,6 @@ class Asker:
             admission=self._chain,
             resource=resource,
             subresource=resource.subresource(subresource) if subresource else None,
-            namespace=namespace,
-            name=name,
             query={},
             read_object=read_object,
             read_change=cast("Any", None),
