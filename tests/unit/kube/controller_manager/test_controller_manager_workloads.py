@@ -1,6 +1,5 @@
 """Deployments, replica sets and their pods over a server, from the write to the rest."""
 
-import asyncio
 from typing import Any
 
 from kprov.kube.machinery.json_object import JsonObject
@@ -182,11 +181,17 @@ async def test_a_complete_deployment_that_is_paused_stays_paused(api: Any, start
     await api.until(lambda: "NewReplicaSetAvailable" in list_reasons(api))
     await api.change("deployments", "web", {"spec": {"paused": True, "progressDeadlineSeconds": 1}})
     await api.until(lambda: "DeploymentPaused" in list_reasons(api))
-    # A rollout would now have timed out.
-    await asyncio.sleep(1.1)
+    await age_conditions(api)
     await api.change("deployments", "web", {"metadata": {"annotations": {"mark": "later"}}})
     await api.until(lambda: "mark" in api.list("replicasets")[0]["metadata"]["annotations"])
     assert list_reasons(api) == ["MinimumReplicasAvailable", "DeploymentPaused"]
+
+
+async def age_conditions(api: Any) -> None:
+    """Move the times of all conditions into the past, so that a rollout would have timed out."""
+    conditions = api.get("deployments", "web")["status"]["conditions"]
+    past = {"lastUpdateTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    await api.change("deployments", "web", {"status": {"conditions": [entry | past for entry in conditions]}})
 
 
 def list_reasons(api: Any) -> list[str]:
