@@ -55,10 +55,11 @@ def write_export(
     _check_target(file)
     key = signature.load_signing_key(request.key) if request.key is not None else None
     ensure_programs({"gpg": "gpg"} | ({"skopeo": "skopeo"} if request.images else {}), say)
-    images = [source for given in request.images for source in image_sources.find_sources(given)]
+    images = [source for image in request.images for source in image_sources.find_sources(image)]
     contents: dict[str, Path] = {}
     distributions = {
-        one.name: _add_distribution(one, request, contents, cache, say) for one in request.distributions
+        distribution.name: _add_distribution(distribution, request, contents, cache, say)
+        for distribution in request.distributions
     }
     with tempfile.TemporaryDirectory(prefix=".images-", dir=cache) as name:
         exported = _add_images(images, request.arch, Path(name), contents, say) if images else None

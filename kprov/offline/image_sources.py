@@ -120,8 +120,8 @@ def _read_docker_manifest(manifest: object, path: Path) -> Iterator[tuple[str, s
 def _read_index(index: object, place: str) -> Iterator[tuple[str, str]]:
     """Return names and places of the images that an OCI index names."""
     manifests = index.get("manifests", []) if isinstance(index, dict) else []
-    for one in manifests:
-        annotations = one.get("annotations", {})
+    for manifest in manifests:
+        annotations = manifest.get("annotations", {})
         name = next((annotations[key] for key in _NAME_KEYS if annotations.get(key)), "")
         own = annotations.get(_NAME_KEYS[1], "")
         yield name, f"{place}:{own}" if own else place

@@ -92,7 +92,7 @@ def parse_manifest(content: bytes, file: Path) -> Manifest:
 
 def _read_document(document: dict[str, Any]) -> Manifest:
     images = document["images"]
-    files = {path: ExportedFile(**one) for path, one in document["files"].items()}
+    files = {path: ExportedFile(**file) for path, file in document["files"].items()}
     for path in files:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise ValueError(f"{path!r} is no path inside the export")
@@ -104,8 +104,8 @@ def _read_document(document: dict[str, Any]) -> Manifest:
         images=images and ExportedImages(images["archive"], images["digest"], tuple(images["names"])),
         files=files,
     )
-    for one in found.distributions.values():
-        _ = files[one.bundle], files[one.repository]
+    for distribution in found.distributions.values():
+        _ = files[distribution.bundle], files[distribution.repository]
     if found.images is not None:
         _ = files[found.images.archive]
     return found

@@ -43,7 +43,12 @@ class PreflightHost:
     def interface(self) -> str:
         """The interface with the host's address in the cluster; "" if none has it."""
         return next(
-            (one.interface for one in self.facts.network.addresses if one.address == self.address), ""
+            (
+                address.interface
+                for address in self.facts.network.addresses
+                if address.address == self.address
+            ),
+            "",
         )
 
 

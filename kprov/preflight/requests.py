@@ -26,7 +26,7 @@ _MEASURE, _CONNECT, _PING = 1.5, 10.0, 1.0
 def request_facts(groups: Iterable[str], variables: ClusterVariables, address: str) -> Requests:
     """Return the requests that only read."""
     groups = frozenset(groups)
-    ports = sorted({one.port for one in components.list_ports(groups, variables, address)})
+    ports = sorted({port.port for port in components.list_ports(groups, variables, address)})
     folders = [variables.bundle_root, variables.etcd_data_dir, find_runtime().data_dir, resources.KUBELET]
     return {
         "system": {},
@@ -52,9 +52,9 @@ def request_listeners(host: PreflightHost) -> Requests:
     """
     own = host.facts.software.own
     installed = {
-        one.port
-        for one in components.list_ports(host.groups, host.variables, host.address)
-        if one.component in own
+        port.port
+        for port in components.list_ports(host.groups, host.variables, host.address)
+        if port.component in own
     }
     ports = [
         one.port

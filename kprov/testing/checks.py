@@ -55,6 +55,8 @@ def assert_checks(
 ) -> None:
     """Run checks as check_host does. Raises AssertionError with a line for each check that failed."""
     results = check_host(host, inventory=inventory, checks=checks, name=name, wait=wait)
-    failed = [f"{one.host}: {one.area}/{one.name}: {one.detail}" for one in results if not one.ok]
+    failed = [
+        f"{result.host}: {result.area}/{result.name}: {result.detail}" for result in results if not result.ok
+    ]
     if failed:
         raise AssertionError("\n".join(failed))

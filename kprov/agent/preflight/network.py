@@ -28,9 +28,9 @@ def read_network() -> dict[str, Any]:
     names = dict(socket.if_nameindex())
     return {
         "addresses": [
-            {"interface": names.get(one.interface, ""), "address": one.address}
-            for one in netlink.read_addresses()
-            if one.family == socket.AF_INET
+            {"interface": names.get(address.interface, ""), "address": address.address}
+            for address in netlink.read_addresses()
+            if address.family == socket.AF_INET
         ],
         "routes": [
             {"destination": destination, "interface": names.get(interface, "")}

@@ -97,6 +97,7 @@ def list_all(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAULT) 
         typer.echo(json.dumps(documents, indent=2))
         return
     rows = [
-        (one.digest, one.python, one.arch, f"{one.size / 2**20:.0f} MiB", str(one.path)) for one in bundles
+        (bundle.digest, bundle.python, bundle.arch, f"{bundle.size / 2**20:.0f} MiB", str(bundle.path))
+        for bundle in bundles
     ]
     print_table(("DIGEST", "PYTHON", "ARCH", "SIZE", "PATH"), rows)

@@ -126,7 +126,10 @@ def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
     if output is Format.JSON:
         typer.echo(json.dumps([asdict(difference) for difference in differences], indent=2))
     elif differences:
-        rows = [(each.host, each.path, each.name, each.expires or "-") for each in differences]
+        rows = [
+            (difference.host, difference.path, difference.name, difference.expires or "-")
+            for difference in differences
+        ]
         print_table(("HOST", "PATH", "DIFFERS FROM", "EXPIRES THERE"), rows)
     else:
         typer.echo(f"the certificates on {', '.join(hosts)} are those of this machine")

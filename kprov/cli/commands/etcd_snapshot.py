@@ -116,16 +116,16 @@ def run_snapshot_command(given: SnapshotArguments, action: Action = SnapshotActi
 def _list_or_fetch(given: SnapshotArguments, action: SnapshotAction, source: SnapshotSource) -> None:
     from kprov.operations.etcd import snapshot_copies
 
-    found = source.list_snapshots()
+    snapshots = source.list_snapshots()
     if action is SnapshotAction.LIST:
-        _print_snapshots(found, given.format)
+        _print_snapshots(snapshots, given.format)
         return
     folder = given.output or Path()
-    newest = snapshot_copies.choose_snapshot(found, given.name)
+    newest = snapshot_copies.choose_snapshot(snapshots, given.name)
     if not given.every:
         _print_copy(snapshot_copies.fetch_snapshot(source, newest, folder), given.format)
         return
-    wanted = found[-given.keep :] if given.keep else found
+    wanted = snapshots[-given.keep :] if given.keep else snapshots
     for path in snapshot_copies.fetch_missing(source, wanted, folder):
         _print_copy(path, given.format)
     if given.keep:

@@ -132,7 +132,9 @@ def print_results(results: list[Any], *, every: bool) -> None:
     ):
         passed, failed, warnings = _count_results(findings)
         status = status_text(ok=not failed, warning=bool(warnings))
-        headlines = [found.detail for found in findings if found.headline and found.ok and not found.warning]
+        headlines = [
+            finding.detail for finding in findings if finding.headline and finding.ok and not finding.warning
+        ]
         detail = "" if every else "; ".join(headlines)
         rows.append((host, area, status, f"{passed} of {len(findings)}", detail))
         rows += [

@@ -53,7 +53,7 @@ def _drop_nulls(value: Any, expected: inspect.Type) -> Any:
     Values of a wrong type stay as they are: msgspec rejects them later.
     """
     if isinstance(expected, inspect.UnionType):
-        return next((_drop_nulls(value, each) for each in expected.types if _fits(value, each)), value)
+        return next((_drop_nulls(value, type_) for type_ in expected.types if _fits(value, type_)), value)
     if isinstance(expected, inspect.StructType) and isinstance(value, Mapping):
         return {
             field.encode_name: _drop_nulls(value[field.encode_name], field.type)
@@ -76,7 +76,7 @@ def _element(value: Any, expected: inspect.Type) -> Any:
 
 def _accepts_null(expected: inspect.Type) -> bool:
     if isinstance(expected, inspect.UnionType):
-        return any(_accepts_null(each) for each in expected.types)
+        return any(_accepts_null(type_) for type_ in expected.types)
     return isinstance(expected, inspect.AnyType | inspect.NoneType | inspect.RawType)
 
 

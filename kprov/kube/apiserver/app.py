@@ -216,7 +216,10 @@ async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:
 
 def _map_folders() -> dict[str, Resource]:
     """Return the stored resources by their folder in etcd."""
-    return {find_strategy(each).storage_folder or each.plural: each for each in list_stored_resources()}
+    return {
+        find_strategy(stored_resource).storage_folder or stored_resource.plural: stored_resource
+        for stored_resource in list_stored_resources()
+    }
 
 
 def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:

@@ -123,7 +123,7 @@ async def _discover_versions(
     answers = await asyncio.gather(
         *(_discover_version(client, group, version) for group, version in versions), return_exceptions=True
     )
-    found: list[ApiResource] = []
+    api_resources: list[ApiResource] = []
     failed = []
     for (group, version), result in zip(versions, answers, strict=True):
         if isinstance(result, ClientError):
@@ -131,8 +131,8 @@ async def _discover_versions(
         elif isinstance(result, BaseException):
             raise result
         else:
-            found += result
-    return found, failed
+            api_resources += result
+    return api_resources, failed
 
 
 async def _discover_version(client: RestClient, group: str, version: str) -> list[ApiResource]:

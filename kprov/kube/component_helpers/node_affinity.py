@@ -29,7 +29,7 @@ def _matches_term(term: NodeSelectorTerm, node: Node) -> bool:
 
 
 def _all(requirements: Iterable[NodeSelectorRequirement], have: Mapping[str, str]) -> bool:
-    return all(_matches(each, have.get(each.key)) for each in requirements)
+    return all(_matches(requirement, have.get(requirement.key)) for requirement in requirements)
 
 
 def _matches(requirement: NodeSelectorRequirement, value: str | None) -> bool:

@@ -11,7 +11,7 @@ GROUP: Final = "resource.k8s.io"
 
 def get_generated_names(pod: Pod) -> dict[str, str | None]:
     """Return the generated claims by the name in the pod's spec. None: the pod needs none for it."""
-    return {each.name: each.resource_claim_name for each in pod.status.resource_claim_statuses}
+    return {status.name: status.resource_claim_name for status in pod.status.resource_claim_statuses}
 
 
 def find_claim_name(entry: PodResourceClaim, generated: Mapping[str, str | None]) -> str | None:

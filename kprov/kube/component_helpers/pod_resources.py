@@ -94,8 +94,8 @@ class _Statuses:
             for each in status.get(kind) or ()
         }
         self._is_resize_infeasible = any(
-            each.get("type") == "PodResizePending" and each.get("reason") == "Infeasible"
-            for each in status.get("conditions") or ()
+            condition.get("type") == "PodResizePending" and condition.get("reason") == "Infeasible"
+            for condition in status.get("conditions") or ()
         )
 
     def container_amounts(self, container: JsonMapping, part: str) -> Amounts:

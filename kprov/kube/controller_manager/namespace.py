@@ -111,16 +111,22 @@ class NamespaceController(Controller):
         """Ask each time: the objects of a kind that is missing here would stay for ever."""
         found = await self._discovery.discover()
         self._failed = list(found.failed)
-        return [each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs]
+        return [
+            resource
+            for resource in found.resources
+            if resource.namespaced and {"list", "delete"} <= resource.verbs
+        ]
 
     async def _delete_content(self, namespace: str, resources: Sequence[ApiResource]) -> _Leftover:
         left = _Leftover()
-        pods = [each for each in resources if (each.group, each.plural) == ("", "pods")]
+        pods = [resource for resource in resources if (resource.group, resource.plural) == ("", "pods")]
         await self._delete_kinds(namespace, pods, left)
         if left.counts:
             # Pods may need secrets and network policies until they end.
             return left
-        await self._delete_kinds(namespace, [each for each in resources if each not in pods], left)
+        await self._delete_kinds(
+            namespace, [resource for resource in resources if resource not in pods], left
+        )
         return left
 
     async def _delete_kinds(self, namespace: str, resources: Sequence[ApiResource], left: _Leftover) -> None:
@@ -180,7 +186,9 @@ class NamespaceController(Controller):
                 if current["metadata"]["uid"] != namespace.metadata.uid:
                     return
                 spec = current.setdefault("spec", {})
-                spec["finalizers"] = [each for each in spec.get("finalizers") or [] if each != FINALIZER]
+                spec["finalizers"] = [
+                    finalizer for finalizer in spec.get("finalizers") or [] if finalizer != FINALIZER
+                ]
                 await self.client.request("PUT", f"{path}/finalize", body=current)
             except ApiError as error:
                 if error.is_not_found:

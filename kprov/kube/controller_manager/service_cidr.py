@@ -69,7 +69,7 @@ class ServiceCidrController(Controller):
         if waited < GRACE_SECONDS:
             self.queue.add_after(key, GRACE_SECONDS - waited)
             return
-        await self._set_finalizers(obj, [each for each in finalizers if each != FINALIZER])
+        await self._set_finalizers(obj, [finalizer for finalizer in finalizers if finalizer != FINALIZER])
 
     def _is_free(self, obj: JsonObject) -> bool:
         """Whether its addresses are all in other ServiceCIDRs or unused."""
@@ -104,10 +104,12 @@ class ServiceCidrController(Controller):
 
     async def _send_event(self, obj: JsonObject, wanted: dict[str, str]) -> None:
         conditions = list((obj.get("status") or {}).get("conditions") or ())
-        current: JsonObject = next((each for each in conditions if each["type"] == "Ready"), {})
+        current: JsonObject = next(
+            (condition for condition in conditions if condition["type"] == "Ready"), {}
+        )
         if all(current.get(name, "") == value for name, value in wanted.items()):
             return
-        rest = [each for each in conditions if each["type"] != "Ready"]
+        rest = [condition for condition in conditions if condition["type"] != "Ready"]
         made = {"type": "Ready", **wanted, "lastTransitionTime": timestamps.now()}
         if current.get("status") == wanted["status"]:
             made["lastTransitionTime"] = current["lastTransitionTime"]

@@ -183,7 +183,9 @@ class Provisioner:
             newest = await self._volume_requests.get(volume.metadata.name)
             if newest.metadata.uid != volume.metadata.uid:
                 return
-            finalizers = [each for each in newest.metadata.finalizers if each != volumes.FINALIZER]
+            finalizers = [
+                finalizer for finalizer in newest.metadata.finalizers if finalizer != volumes.FINALIZER
+            ]
             if finalizers != newest.metadata.finalizers:
                 metadata = {"finalizers": finalizers, "resourceVersion": newest.metadata.resource_version}
                 await self._volume_requests.patch(volume.metadata.name, {"metadata": metadata})

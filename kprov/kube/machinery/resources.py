@@ -165,7 +165,7 @@ def storage_version(resource: Resource) -> tuple[str, str]:
 
 def rank_version(name: str) -> tuple[int, int, int, int, str]:
     """Return a key by which v2 comes before v1, v1 before v1beta2, and other names last."""
-    found = _VERSION.fullmatch(name)
-    if found is None:
+    match = _VERSION.fullmatch(name)
+    if match is None:
         return (1, 0, 0, 0, name)
-    return (0, -_STABILITY[found[2]], -int(found[1]), -int(found[3] or 0), "")
+    return (0, -_STABILITY[match[2]], -int(match[1]), -int(match[3] or 0), "")

@@ -203,12 +203,12 @@ class _Parser:
         return self._words[self._position - 1]
 
     def parse(self) -> list[Requirement]:
-        found: list[Requirement] = []
+        requirements: list[Requirement] = []
         while (word := self._peek()) != _END:
             if word != "!" and word in _SPECIAL:
                 raise SelectorError(f"found '{word}', expected: !, identifier, or 'end of string'")
             try:
-                found.append(self._requirement())
+                requirements.append(self._requirement())
             except SelectorError as error:
                 raise SelectorError(f"unable to parse requirement: {error}") from None
             separator = self._next()
@@ -219,7 +219,7 @@ class _Parser:
             following = self._peek()
             if following == _END or (following != "!" and following in _SPECIAL):
                 raise SelectorError(f"found '{following}', expected: identifier after ','")
-        return found
+        return requirements
 
     def _requirement(self) -> Requirement:
         key = self._next()

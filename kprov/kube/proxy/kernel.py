@@ -35,14 +35,14 @@ async def read_table(family: str, containers: Iterable[str]) -> KernelTable | No
     if not await table_exists(family):
         return None
     listed = await run("nft", "--json", "--terse", "list", "table", family, TABLE, timeout=_TIMEOUT)
-    found = parse_table(orjson.loads(listed))
+    table = parse_table(orjson.loads(listed))
     elements = {}
     for name in containers:
-        if name in found.layout.containers:
-            kind = found.layout.containers[name].kind
+        if name in table.layout.containers:
+            kind = table.layout.containers[name].kind
             listed = await run("nft", "--json", "list", kind, family, TABLE, name, timeout=_TIMEOUT)
             elements[name] = parse_elements(orjson.loads(listed))
-    return dataclasses.replace(found, elements=elements)
+    return dataclasses.replace(table, elements=elements)
 
 
 async def delete_table(family: str) -> None:

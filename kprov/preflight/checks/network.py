@@ -19,7 +19,9 @@ def find_missing_address(host: PreflightHost) -> Iterator[Problem]:
     """No interface has the address that components listen on."""
     if not host.interface:
         known = ", ".join(
-            one.address for one in host.facts.network.addresses if not one.address.startswith("127.")
+            address.address
+            for address in host.facts.network.addresses
+            if not address.address.startswith("127.")
         )
         yield Problem(host.name, f"no interface has its address {host.address}; it has {known or 'none'}")
 

@@ -101,11 +101,11 @@ def find_firewalls(host: PreflightHost) -> Iterator[Problem]:
 @for_each_host
 def find_foreign_cni(host: PreflightHost) -> Iterator[Problem]:
     """Yield a CNI configuration of other software is in the folder that containerd reads."""
-    found = [name for name in host.facts.software.cni_configs if name != OWN_CNI]
-    if NODE not in host.groups or not found:
+    matching_cni_configs = [name for name in host.facts.software.cni_configs if name != OWN_CNI]
+    if NODE not in host.groups or not matching_cni_configs:
         return
     # containerd takes the first file by name.
-    wins = min(found) < OWN_CNI
-    text = f"/etc/cni/net.d has {', '.join(found)}"
+    wins = min(matching_cni_configs) < OWN_CNI
+    text = f"/etc/cni/net.d has {', '.join(matching_cni_configs)}"
     text += ", which containerd takes before kprov's" if wins else ""
     yield Problem(host.name, text, None if wins else Severity.WARNING)

@@ -207,10 +207,10 @@ def _configure(plugins: Sequence[AdmissionPlugin], path: str) -> None:
         plugin.name: plugin for plugin in plugins if isinstance(plugin, configuration.WantsConfiguration)
     }
     try:
-        found = configuration.read_configurations(path, _list_configurable())
+        configurations = configuration.read_configurations(path, _list_configurable())
         for name, plugin in wanting.items():
-            if name in found:
-                plugin.configure(found[name])
+            if name in configurations:
+                plugin.configure(configurations[name])
             else:
                 plugin.configure_default()
     except (configuration.ConfigurationError, OSError) as error:

@@ -90,8 +90,8 @@ def _check_pod(item: JsonObject, pod: JsonObject) -> list[str]:
         containers = [each for part, _ in _KINDS for each in pod["spec"].get(part) or ()]
         return [
             text
-            for each in containers
-            for text in limits.check_limits(kind, item, *_parse_amounts(each.get("resources") or {}))
+            for container in containers
+            for text in limits.check_limits(kind, item, *_parse_amounts(container.get("resources") or {}))
         ]
     if kind == "Pod":
         return limits.check_limits(kind, item, *_sum_pod(pod["spec"]))

@@ -35,9 +35,9 @@ def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral
 
 def _find_pull_problem(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
     pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
-    for index, each in enumerate(spec.get("imagePullSecrets") or ()):
-        if each.get("name") not in pulled:
-            return f'imagePullSecrets[{index}].name="{each.get("name")}" {end} imagePullSecret'
+    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
+        if secret.get("name") not in pulled:
+            return f'imagePullSecrets[{index}].name="{secret.get("name")}" {end} imagePullSecret'
     return ""
 
 

@@ -132,9 +132,9 @@ class NodeRestriction(WantsAuthorizer):
             raise forbidden_error(
                 attributes, f"{quoted} must not set blockOwnerDeletion on an owner reference"
             )
-        found = (await self._find(self._nodes, "", node))["metadata"]["uid"]
-        if owner.get("uid") != found:
-            text = f"node {node} UID mismatch: expected {owner.get('uid', '')} got {found}"
+        uid = (await self._find(self._nodes, "", node))["metadata"]["uid"]
+        if owner.get("uid") != uid:
+            text = f"node {node} UID mismatch: expected {owner.get('uid', '')} got {uid}"
             raise forbidden_error(attributes, text)
         kept = find_api_object(pod)
         if kept:

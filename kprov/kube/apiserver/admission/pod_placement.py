@@ -86,7 +86,7 @@ class ExtendedResourceToleration(AdmissionPlugin):
         tolerations = list(spec.get("tolerations") or ())
         for name in sorted(asked):
             wanted = {"key": name, "operator": "Exists", "effect": "NoSchedule"}
-            if not any(_is_same(each, wanted) for each in tolerations):
+            if not any(_is_same(toleration, wanted) for toleration in tolerations):
                 tolerations.append(wanted)
         if tolerations:
             spec["tolerations"] = tolerations

@@ -103,7 +103,7 @@ class PodSecurity(WantsConfiguration):
                 _annotate(attributes, "enforce-policy", "privileged:latest")
             return
         if errors:
-            texts = ", ".join(f"{each.field}: {each.message}" for each in errors)
+            texts = ", ".join(f"{error.field}: {error.message}" for error in errors)
             shown = texts if len(errors) == 1 else f"[{texts}]"
             _annotate(attributes, "error", f"Failed to parse policy: {shown}")
         if is_pod:
@@ -259,10 +259,14 @@ def _is_significant(pod: JsonObject, old: JsonObject) -> bool:
         new, had = spec.get(kind) or [], before.get(kind) or []
         if [each.get("image") for each in new] != [each.get("image") for each in had]:
             return True
-    images = {each["name"]: each.get("image") for each in before.get("ephemeralContainers") or ()}
+    images = {
+        ephemeral_container["name"]: ephemeral_container.get("image")
+        for ephemeral_container in before.get("ephemeralContainers") or ()
+    }
     return any(
-        each["name"] not in images or images[each["name"]] != each.get("image")
-        for each in spec.get("ephemeralContainers") or ()
+        ephemeral_container["name"] not in images
+        or images[ephemeral_container["name"]] != ephemeral_container.get("image")
+        for ephemeral_container in spec.get("ephemeralContainers") or ()
     )
 
 

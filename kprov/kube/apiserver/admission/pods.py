@@ -84,14 +84,14 @@ class Priority(AdmissionPlugin):
     async def _find_class(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")
         if name:
-            found = self._classes.lister.get_shared("", name)
-            if found is None:
+            shared = self._classes.lister.get_shared("", name)
+            if shared is None:
                 await self._classes.catch_up()
-                found = self._classes.lister.get_shared("", name)
-            if found is None:
+                shared = self._classes.lister.get_shared("", name)
+            if shared is None:
                 text = f"no PriorityClass with name {name} was found"
                 raise forbidden_error(attributes, text)
-            return found
+            return shared
         default = self._find_default()
         if default is None:
             return None

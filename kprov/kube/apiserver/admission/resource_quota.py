@@ -165,7 +165,7 @@ class ResourceQuota(WantsConfiguration):
         """Return the rejected requests, and the quotas to write."""
         denied: dict[_Waiter, StatusError] = {}
         changed: set[str] = set()
-        by_name = {each.name: each for each in quotas}
+        by_name = {quota.name: quota for quota in quotas}
         for waiter in batch:
             if waiter.done:
                 continue

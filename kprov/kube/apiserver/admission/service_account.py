@@ -82,16 +82,16 @@ class ServiceAccount(AdmissionPlugin):
 
     async def _find_account(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
         """Find the account. Wait for the default account of a new namespace."""
-        found = self._accounts.lister.get_shared(attributes.namespace, name)
+        shared = self._accounts.lister.get_shared(attributes.namespace, name)
         for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
-            if found is not None:
-                return found
+            if shared is not None:
+                return shared
             if attempt:
                 await asyncio.sleep(_PAUSE_SECONDS)
             await self._accounts.catch_up()
-            found = self._accounts.lister.get_shared(attributes.namespace, name)
-        if found is not None:
-            return found
+            shared = self._accounts.lister.get_shared(attributes.namespace, name)
+        if shared is not None:
+            return shared
         where = f"{attributes.namespace}/{name}"
         text = f'error looking up service account {where}: serviceaccount "{name}" not found'
         raise forbidden_error(attributes, text)

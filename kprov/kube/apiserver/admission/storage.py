@@ -25,9 +25,9 @@ _FINALIZERS: Final = {
 def find_default_class(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
     """Return the newest default class; of equally old ones the first by name."""
     defaults = [
-        each
-        for each in classes
-        if any((each["metadata"].get("annotations") or {}).get(name) == "true" for name in annotations)
+        class_
+        for class_ in classes
+        if any((class_["metadata"].get("annotations") or {}).get(name) == "true" for name in annotations)
     ]
     defaults.sort(key=lambda each: each["metadata"]["name"])
     return max(defaults, key=lambda each: each["metadata"]["creationTimestamp"], default=None)

@@ -31,7 +31,7 @@ class TokenAudiences:
         for name in self._list_drivers(pod):
             driver = self.drivers.get("", name) or {"spec": {}}
             requests = driver["spec"].get("tokenRequests") or ()
-            if any(each.get("audience", "") == audience for each in requests):
+            if any(request.get("audience", "") == audience for request in requests):
                 return True
         return False
 

@@ -108,9 +108,9 @@ class _Rule:
         if self.namespaces or self.resources:
             if not info.is_resource_request or (self.namespaces and info.namespace not in self.namespaces):
                 return False
-            return not self.resources or any(each.match(info) for each in self.resources)
+            return not self.resources or any(resource.match(info) for resource in self.resources)
         if self.paths:
-            return not info.is_resource_request and any(_path_matches(info.path, each) for each in self.paths)
+            return not info.is_resource_request and any(_path_matches(info.path, path) for path in self.paths)
         return True
 
 

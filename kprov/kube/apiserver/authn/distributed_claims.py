@@ -40,12 +40,12 @@ class DistributedClaims:
             place = claims["_claim_sources"][source]
             if not place.get("endpoint"):
                 return claims
-            found = await self._fetch_claim(place["endpoint"], place.get("access_token") or "")
+            claim = await self._fetch_claim(place["endpoint"], place.get("access_token") or "")
         except RefusedTokenError as error:
             raise self._refused_error(f"verify distributed claim token: {error.text}") from None
         except (OSError, ValueError, AttributeError) as error:
             raise self._refused_error(str(error)) from None
-        return claims | {self._claim: found}
+        return claims | {self._claim: claim}
 
     def _refused_error(self, text: str) -> RefusedTokenError:
         return RefusedTokenError(f"oidc: could not expand distributed claims: {text}")

@@ -54,7 +54,7 @@ def parse(token: str) -> Jwt:
         raise ValueError("malformed token")
     header, claims, signature = (_decode(part) for part in parts)
     documents = orjson.loads(header), orjson.loads(claims)
-    if not all(isinstance(each, dict) for each in documents):
+    if not all(isinstance(document, dict) for document in documents):
         raise ValueError("malformed token")
     return Jwt(*documents, token.rpartition(".")[0].encode(), signature)
 
@@ -99,7 +99,7 @@ def check_claims(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> N
         text = f'oidc: id token issued by a different provider, expected "{issuer}" got "{named}"'
         raise RefusedTokenError(f"oidc: verify token: {text}")
     if not set(audiences) & set(given):
-        wanted = " ".join(f'"{each}"' for each in sorted(audiences))
+        wanted = " ".join(f'"{audience}"' for audience in sorted(audiences))
         wanted = wanted if len(audiences) == 1 else f"in [{wanted}]"
         shown = " ".join(f'"{each}"' for each in given)
         raise RefusedTokenError(f"oidc: verify token: oidc: expected audience {wanted} got [{shown}]")

@@ -65,7 +65,7 @@ class Issuer:
         except ValueError as error:
             raise RefusedTokenError(f"oidc: verify token: oidc: malformed jwt: {error}") from None
         if parsed.algorithm not in self._algorithms:
-            known = " ".join(f'"{each}"' for each in self._algorithms)
+            known = " ".join(f'"{algorithm}"' for algorithm in self._algorithms)
             text = f'unsupported algorithm, expected [{known}] got "{parsed.algorithm}"'
             raise RefusedTokenError(f"oidc: verify token: oidc: id token signed with {text}")
         await keys.verify(parsed)

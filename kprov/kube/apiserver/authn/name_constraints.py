@@ -29,8 +29,16 @@ def are_within(names: Iterable[x509.GeneralName], constraints: x509.NameConstrai
 
 
 def _is_within(name: x509.GeneralName, constraints: x509.NameConstraints) -> bool:
-    excluded = [one for one in constraints.excluded_subtrees or () if type(one) is type(name)]
-    permitted = [one for one in constraints.permitted_subtrees or () if type(one) is type(name)]
+    excluded = [
+        excluded_subtree
+        for excluded_subtree in constraints.excluded_subtrees or ()
+        if type(excluded_subtree) is type(name)
+    ]
+    permitted = [
+        permitted_subtree
+        for permitted_subtree in constraints.permitted_subtrees or ()
+        if type(permitted_subtree) is type(name)
+    ]
     if not excluded and not permitted:
         return True
     if isinstance(name, x509.UniformResourceIdentifier) and not _find_host(name.value):

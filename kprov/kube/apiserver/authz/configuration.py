@@ -45,8 +45,8 @@ def parse_modes(path: str, data: bytes) -> list[str]:
     """Return the authorizer types in the file. Raise ConfigError."""
     document = configuration.parse(FILE, path, data)
     configuration.raise_errors(FILE, path, validate(document))
-    for each in document["authorizers"]:
-        kind, name = each["type"], each["name"]
+    for authorizer in document["authorizers"]:
+        kind, name = authorizer["type"], authorizer["name"]
         if name != kind.lower():
             text = f"expected name {kind.lower()} for authorizer {kind} instead of {name}"
             raise ConfigError(f"--{FILE.flag}: {path}: {text}")
@@ -60,9 +60,9 @@ def validate(document: JsonObject) -> Iterable[FieldError]:
         yield field.required("authorizers", "at least one authorization mode must be defined")
     types: set[str] = set()
     seen: set[str] = set()
-    for index, each in enumerate(authorizers):
+    for index, authorizer in enumerate(authorizers):
         at = f"authorizers[{index}]"
-        kind, name = each.get("type") or "", each.get("name") or ""
+        kind, name = authorizer.get("type") or "", authorizer.get("name") or ""
         error = _check_type(kind, types, f"{at}.type")
         if error is not None:
             yield error
@@ -76,7 +76,7 @@ def validate(document: JsonObject) -> Iterable[FieldError]:
         elif broken:
             yield field.invalid(f"{at}.name", name, f"authorizer name is invalid: {', '.join(broken)}")
         seen.add(name)
-        if each.get("webhook") is not None:
+        if authorizer.get("webhook") is not None:
             yield field.invalid(f"{at}.webhook", "non-null", "may only be specified when type=Webhook")
 
 

@@ -39,15 +39,15 @@ _FORBIDDEN_PROJECTED: Final = {
 def list_references(pod: JsonObject) -> set[Reference]:
     """Secrets, config maps, claims, resource claims and the service account of a pod."""
     spec = pod["spec"]
-    found: set[Reference] = {("serviceaccounts", spec.get("serviceAccountName", ""))}
-    found |= {("secrets", secret.get("name", "")) for secret in spec.get("imagePullSecrets") or ()}
+    references: set[Reference] = {("serviceaccounts", spec.get("serviceAccountName", ""))}
+    references |= {("secrets", secret.get("name", "")) for secret in spec.get("imagePullSecrets") or ()}
     for part in ("initContainers", "containers", "ephemeralContainers"):
         for container in spec.get(part) or ():
-            found |= _list_environment(container)
+            references |= _list_environment(container)
     for volume in spec.get("volumes") or ():
-        found |= _list_volume(pod, volume)
-    found |= {("resourceclaims", name) for name in _list_claims(pod)}
-    return {reference for reference in found if reference[1]}
+        references |= _list_volume(pod, volume)
+    references |= {("resourceclaims", name) for name in _list_claims(pod)}
+    return {reference for reference in references if reference[1]}
 
 
 def find_api_object(pod: JsonObject) -> str:

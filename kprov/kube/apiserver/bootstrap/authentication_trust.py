@@ -105,9 +105,16 @@ def merge_data(existing: Mapping[str, str], wanted: Mapping[str, str]) -> dict[s
 
 def _merge_bundles(*bundles: str) -> str:
     ended = datetime.now(UTC) - _SLACK
-    found = [each for text in bundles if text for each in x509.load_pem_x509_certificates(text.encode())]
+    matching_certificates = [
+        certificate
+        for text in bundles
+        if text
+        for certificate in x509.load_pem_x509_certificates(text.encode())
+    ]
     kept = dict.fromkeys(
-        each.public_bytes(Encoding.PEM).decode() for each in found if each.not_valid_after_utc > ended
+        matching_certificate.public_bytes(Encoding.PEM).decode()
+        for matching_certificate in matching_certificates
+        if matching_certificate.not_valid_after_utc > ended
     )
     return "".join(kept)
 

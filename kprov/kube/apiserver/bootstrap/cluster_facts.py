@@ -73,14 +73,16 @@ async def _follow_flags(
 
 def _lacks_ready(obj: JsonObject) -> bool:
     conditions = (obj.get("status") or {}).get("conditions") or ()
-    return not any(each.get("type") == "Ready" and each.get("status") != "Unknown" for each in conditions)
+    return not any(
+        condition.get("type") == "Ready" and condition.get("status") != "Unknown" for condition in conditions
+    )
 
 
 def _add_ready(obj: JsonObject | None) -> JsonObject:
     assert obj is not None
     conditions = (obj.setdefault("status", {}).get("conditions")) or []
     obj["status"]["conditions"] = [
-        *(each for each in conditions if each["type"] != "Ready"),
+        *(condition for condition in conditions if condition["type"] != "Ready"),
         {
             "type": "Ready",
             "status": "True",

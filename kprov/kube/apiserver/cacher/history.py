@@ -57,13 +57,13 @@ class History:
         """Return the events after a revision; None if some of them were forgotten."""
         if revision < self.floor:
             return None
-        found: list[Event] = []
+        events: list[Event] = []
         for _, event in reversed(self._events):
             if event.revision <= revision:
                 break
-            found.append(event)
-        found.reverse()
-        return found
+            events.append(event)
+        events.reverse()
+        return events
 
     def clear(self, floor: int) -> None:
         self._events.clear()

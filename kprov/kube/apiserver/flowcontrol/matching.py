@@ -59,7 +59,10 @@ class FlowSchema:
         return any(
             any(_matches_subject(subject, user) for subject in rule.get("subjects") or ())
             and (
-                any(_matches_resource(each, info) for each in rule.get("resourceRules") or ())
+                any(
+                    _matches_resource(resource_rule, info)
+                    for resource_rule in rule.get("resourceRules") or ()
+                )
                 if info.is_resource_request
                 else any(_matches_path(each, info) for each in rule.get("nonResourceRules") or ())
             )

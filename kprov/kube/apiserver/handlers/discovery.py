@@ -147,7 +147,10 @@ def _build_resource_entries(resource: Resource) -> list[JsonObject]:
         entry["categories"] = list(resource.categories)
     if "watch" in resource.verbs:
         entry["storageVersionHash"] = _hash_storage_version(resource)
-    return [entry, *(_build_subresource_entry(resource, each) for each in resource.subresources)]
+    return [
+        entry,
+        *(_build_subresource_entry(resource, subresource) for subresource in resource.subresources),
+    ]
 
 
 def _build_subresource_entry(resource: Resource, subresource: Subresource) -> JsonObject:
@@ -192,10 +195,12 @@ def _build_aggregated_entry(resource: Resource) -> JsonObject:
     if resource.subresources:
         entry["subresources"] = [
             {
-                "subresource": each.name,
-                "responseKind": _build_kind(resource, each.group, each.version, each.kind),
-                "verbs": list(each.verbs),
+                "subresource": subresource.name,
+                "responseKind": _build_kind(
+                    resource, subresource.group, subresource.version, subresource.kind
+                ),
+                "verbs": list(subresource.verbs),
             }
-            for each in resource.subresources
+            for subresource in resource.subresources
         ]
     return entry

@@ -93,12 +93,12 @@ class Documents:
         plain = self._discovery.find_plain(path)
         if plain is None:
             return None
-        found = self._discovery.find_aggregated(path, request.headers.get("Accept", ""))
-        if found is None:
+        aggregated = self._discovery.find_aggregated(path, request.headers.get("Accept", ""))
+        if aggregated is None:
             routed = is_routed(path)
             form = negotiation.negotiate(request, request.query, transforms=False, is_routed=routed)
             return await responses.compress(request, responses.build_document(plain, form))
-        document, media_type, etag = found
+        document, media_type, etag = aggregated
         headers = {"ETag": etag, "Vary": "Accept", "Cache-Control": "public"}
         if request.headers.get("If-None-Match") == etag:
             return Response(status=304, headers=headers)

@@ -160,13 +160,13 @@ async def _read_from_storage(
     at = max(revision, 0)
     if at > store.cacher.revision:
         await catch_up(store, at)
-    found: list[Entry] = []
+    entries: list[Entry] = []
     try:
         while True:
             page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
             at = at or page.revision
-            _add_matches(found, store, page.items, selection, options.limit)
-            if not page.items or not page.remaining or (options.limit and len(found) >= options.limit):
+            _add_matches(entries, store, page.items, selection, options.limit)
+            if not page.items or not page.remaining or (options.limit and len(entries) >= options.limit):
                 break
             after = page.items[-1].key
     except CompactedError:
@@ -175,13 +175,13 @@ async def _read_from_storage(
         raise status.timeout(f"Too large resource version: {revision}", 1) from None
     except UnavailableError as error:
         raise make_unavailable_error(error) from error
-    last_seen = found[-1].key if found else ""
-    is_full = bool(options.limit) and len(found) >= options.limit
+    last_seen = entries[-1].key if entries else ""
+    is_full = bool(options.limit) and len(entries) >= options.limit
     more = is_full and (page.remaining > 0 or page.items[-1].key != last_seen)
     if not more:
-        return ListResult(found, at)
+        return ListResult(entries, at)
     remaining = page.remaining if selection.is_everything else None
-    return ListResult(found, at, Token(at, _start_key(prefix, found[-1])), remaining)
+    return ListResult(entries, at, Token(at, _start_key(prefix, entries[-1])), remaining)
 
 
 def _add_matches(

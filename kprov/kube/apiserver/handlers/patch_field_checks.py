@@ -29,8 +29,12 @@ def find_warnings(data: bytes, document: Any, content_type: str) -> list[str]:
             unknown |= {f"[{index}].{name}" for name in operation if name not in _OPERATION}
     if not unknown and duplicate_fields.has_no_duplicates(data, document):
         return []
-    found = duplicate_fields.list_strict_errors(data, unknown)
-    return [f"json patch {text}" for text in found] if content_type == patch_types.JSON_PATCH else found
+    strict_errors = duplicate_fields.list_strict_errors(data, unknown)
+    return (
+        [f"json patch {text}" for text in strict_errors]
+        if content_type == patch_types.JSON_PATCH
+        else strict_errors
+    )
 
 
 def check_fields(

@@ -100,7 +100,7 @@ def _find_definition(api_version: str, kind: str) -> str:
 
 @cache
 def _load_fields(definition: str) -> dict[int, _Field]:
-    return {each.number: _build_field(each) for each in api_types.get(definition).fields if each.number}
+    return {field.number: _build_field(field) for field in api_types.get(definition).fields if field.number}
 
 
 def _build_field(field: GoField) -> _Field:

@@ -53,5 +53,8 @@ def _list_known_kinds() -> frozenset[Gvk]:
     found = set[Gvk]()
     for resource in RESOURCES:
         found |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}
-        found |= {(each.group, each.version, each.kind) for each in resource.subresources}
+        found |= {
+            (subresource.group, subresource.version, subresource.kind)
+            for subresource in resource.subresources
+        }
     return frozenset(found)

@@ -51,7 +51,7 @@ class Health:
         return [
             f"/{base}{name}"
             for base in _BASES
-            for name in ("", *(f"/{each}" for each in self._select_checks(base)))
+            for name in ("", *(f"/{check}" for check in self._select_checks(base)))
         ]
 
     def _select_checks(self, base: str) -> dict[str, Check]:

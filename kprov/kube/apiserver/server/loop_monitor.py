@@ -139,8 +139,8 @@ def attribute(held: float, samples: Sequence[Sample]) -> tuple[float, Sample | N
     if not samples:
         return held, None
     task, count = Counter(sample.task for sample in samples).most_common(1)[0]
-    found = [sample for sample in samples if sample.task == task]
-    return held * count / len(samples), found[count // 2]
+    matching_samples = [sample for sample in samples if sample.task == task]
+    return held * count / len(samples), matching_samples[count // 2]
 
 
 def format_stack(frame: FrameType | None, most: int = 8) -> str:

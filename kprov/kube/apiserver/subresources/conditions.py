@@ -22,4 +22,6 @@ def set_condition(found: JsonObject, condition: JsonObject) -> None:
 
 
 def find_condition(found: JsonObject, type_: str) -> JsonObject | None:
-    return next((each for each in found.get("conditions") or () if each.get("type") == type_), None)
+    return next(
+        (condition for condition in found.get("conditions") or () if condition.get("type") == type_), None
+    )

@@ -74,7 +74,7 @@ class ProxyHandlers:
             ip = address.get("ip", "")
             return pod is not None and ip in _list_ips(pod) and backend_address.is_allowed(ip)
 
-        found = [each for each in list_endpoints(endpoints, port) if is_pod(each[0])]
+        found = [endpoint for endpoint in list_endpoints(endpoints, port) if is_pod(endpoint[0])]
         if not found:
             asked = call.name if endpoints.get("subsets") else name
             raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")

@@ -109,5 +109,9 @@ def _parse_labels(selector: JsonObject) -> tuple[bool, bool]:
             return not LabelSelector.parse(raw).is_empty, False
         except SelectorError:
             return False, True
-    known = [each for each in requirements if each.get("operator") in _WITH_VALUES | _WITHOUT_VALUES]
+    known = [
+        requirement
+        for requirement in requirements
+        if requirement.get("operator") in _WITH_VALUES | _WITHOUT_VALUES
+    ]
     return bool(known), len(known) < len(requirements)

@@ -118,7 +118,7 @@ class Listener:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.finish_arrivals()
-                await asyncio.gather(*(each.wait_closed() for each in list(self.connections)))
+                await asyncio.gather(*(connection.wait_closed() for connection in list(self.connections)))
         await self.close()
 
     async def close(self) -> None:

@@ -61,8 +61,8 @@ def _storage_class(claim: JsonMapping) -> str:
 
 
 def _find_allocated_storage(claim: JsonMapping) -> Quantity | None:
-    found = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
-    return None if found is None else Quantity.parse(found)
+    storage = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
+    return None if storage is None else Quantity.parse(storage)
 
 
 def _size(claim: JsonMapping) -> Quantity | None:

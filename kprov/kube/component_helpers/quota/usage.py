@@ -33,4 +33,4 @@ def calculate_usage(quota: JsonMapping, evaluators: Iterable[Evaluator], objects
 
 
 def _multiply(amounts: Amounts, count: int) -> Amounts:
-    return {name: Quantity(each.nanos * count, each.format) for name, each in amounts.items()}
+    return {name: Quantity(amount.nanos * count, amount.format) for name, amount in amounts.items()}

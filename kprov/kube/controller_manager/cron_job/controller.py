@@ -97,7 +97,8 @@ class CronJobController(Controller):
             ended = [
                 job
                 for job in jobs
-                if (found := conditions.find_finished_condition(job)) is not None and found.type == kind
+                if (finished_condition := conditions.find_finished_condition(job)) is not None
+                and finished_condition.type == kind
             ]
             if limit is not None and len(ended) > limit:
                 # Jobs without a start time count as the newest.

@@ -151,7 +151,7 @@ class DaemonSetController(Controller):
                 return_exceptions=True,
             )
             done, batch = done + len(names), batch * 2
-            errors = [each for each in results if isinstance(each, BaseException)]
+            errors = [result for result in results if isinstance(result, BaseException)]
             if errors:
                 # The informer will never show what failed or was not tried.
                 self.expectations.observe_creation(key, len(errors) + len(nodes) - done)

@@ -118,9 +118,9 @@ class RevisionHistory:
             used.add(label)
             change = {"metadata": {"labels": {POD_REVISION_LABEL: digest}}}
             merged.append(await self._pods.patch(pod.metadata.name, change, namespace=pod.metadata.namespace))
-        for each in duplicates:
-            if each.metadata.labels[POD_REVISION_LABEL] not in used:
-                await self._delete(each)
+        for duplicate in duplicates:
+            if duplicate.metadata.labels[POD_REVISION_LABEL] not in used:
+                await self._delete(duplicate)
         return merged
 
     async def _ensure_label(self, revision: ControllerRevision) -> ControllerRevision:

@@ -36,13 +36,13 @@ def split_history(revisions: Iterable[ControllerRevision], template: dict[str, A
     current: list[ControllerRevision] = []
     same: list[ControllerRevision] = []
     old: list[ControllerRevision] = []
-    for each in revisions:
-        if go_json.dumps(each.data) == data:
-            current.append(each)
-        elif each.data == patch:
-            same.append(each)
+    for revision in revisions:
+        if go_json.dumps(revision.data) == data:
+            current.append(revision)
+        elif revision.data == patch:
+            same.append(revision)
         else:
-            old.append(each)
+            old.append(revision)
     return History(current, same, old)
 
 

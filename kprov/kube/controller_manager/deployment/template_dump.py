@@ -62,9 +62,9 @@ def _scalar(value: Any) -> str:
 def _struct(value: Mapping[str, Any], fields: Sequence[GoField]) -> str:
     shown = (
         # The fields of an embedded struct stand in its owner.
-        f"{each.go_name}:({api_types.print_name(each.go_type)})"
-        f"{_show(value.get(each.name) if each.name else value, each.go_type)}"
-        for each in fields
+        f"{field.go_name}:({api_types.print_name(field.go_type)})"
+        f"{_show(value.get(field.name) if field.name else value, field.go_type)}"
+        for field in fields
     )
     return "{" + " ".join(shown) + "}"
 

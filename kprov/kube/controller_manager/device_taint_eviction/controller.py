@@ -180,7 +180,7 @@ class DeviceTaintEvictionController(Controller):
         """Look at the pods of the pool again, if a taint came, goes or is there."""
         pool = _get_pool(resource_slice)
         slices = [resource_slice, *self._slices.by_index(_POOL_INDEX, pool)]
-        if any(has_evicting_taint(each) for each in slices):
+        if any(has_evicting_taint(slice_) for slice_ in slices):
             for claim in self._claims.by_index(_POOL_INDEX, pool):
                 self._handle_claim(claim)
 

@@ -40,7 +40,7 @@ def compute_eviction_time(result: JsonMapping, device: JsonMapping) -> float | N
 
 def _compute_taint_time(taint: JsonMapping, tolerations: Iterable[JsonMapping]) -> float | None:
     """None: the taint is tolerated for ever, or nobody knows since when it exists."""
-    fitting = [each for each in tolerations if _tolerates(each, taint)]
+    fitting = [toleration for toleration in tolerations if _tolerates(toleration, taint)]
     limits = [each.get("tolerationSeconds") for each in fitting]
     if not taint.get("timeAdded") or None in limits:
         return None

@@ -93,7 +93,9 @@ def make_status(
 def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
     """Whether the server has that status. Of conditions, only status and reason are compared."""
     known = pdb.status
-    conditions = {each["type"]: (each["status"], each["reason"]) for each in document["conditions"]}
+    conditions = {
+        condition["type"]: (condition["status"], condition["reason"]) for condition in document["conditions"]
+    }
     return {
         "currentHealthy": known.current_healthy,
         "desiredHealthy": known.desired_healthy,
@@ -101,7 +103,9 @@ def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
         "disruptionsAllowed": known.disruptions_allowed,
         "disruptedPods": known.disrupted_pods,
         "observedGeneration": known.observed_generation,
-        "conditions": {each.type: (each.status, each.reason) for each in known.conditions},
+        "conditions": {
+            condition.type: (condition.status, condition.reason) for condition in known.conditions
+        },
     } == {**document, "conditions": conditions}
 
 
@@ -127,7 +131,7 @@ def _condition(
     pdb: PodDisruptionBudget, value: str, reason: str, message: str, generation: int, stamp: str
 ) -> list[dict[str, Any]]:
     """All conditions with this one. It keeps its transition time if its status did not change."""
-    old = next((each for each in pdb.status.conditions if each.type == ALLOWED), None)
+    old = next((condition for condition in pdb.status.conditions if condition.type == ALLOWED), None)
     changed = stamp if old is None or old.status != value else old.last_transition_time
     new = {
         "type": ALLOWED,
@@ -138,5 +142,7 @@ def _condition(
         "lastTransitionTime": changed,
     }
     if old is None:
-        return [*(msgspec.to_builtins(each) for each in pdb.status.conditions), new]
-    return [new if each is old else msgspec.to_builtins(each) for each in pdb.status.conditions]
+        return [*(msgspec.to_builtins(condition) for condition in pdb.status.conditions), new]
+    return [
+        new if condition is old else msgspec.to_builtins(condition) for condition in pdb.status.conditions
+    ]

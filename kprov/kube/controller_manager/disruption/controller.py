@@ -105,23 +105,23 @@ class DisruptionController(Controller):
             self._event(pdb, "Normal", "NoPods", "No matching pods found")
         expected = await self._compute_expected_count(pdb, pods)
         now = time.time()
-        found = budget.find_evicted(pdb, pods, now)
-        for pod in found.stayed:
+        evicted = budget.find_evicted(pdb, pods, now)
+        for pod in evicted.stayed:
             text = f"Pod was expected by PDB {pdb.key} to be deleted but it wasn't"
             self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "NotDeleted", text)
         document = budget.make_status(
             pdb,
-            current=budget.count_healthy(pods, found.awaited),
+            current=budget.count_healthy(pods, evicted.awaited),
             wanted=budget.compute_desired(pdb, expected),
             expected=expected,
-            awaited=found.awaited,
+            awaited=evicted.awaited,
             stamp=timestamps.now(),
         )
         if not budget.is_current(pdb, document):
             # Null removes a key.
             gone = dict.fromkeys(pdb.status.disrupted_pods)
-            await self._write(pdb, {**document, "disruptedPods": {**gone, **found.awaited}})
-        return found.again
+            await self._write(pdb, {**document, "disruptedPods": {**gone, **evicted.awaited}})
+        return evicted.again
 
     async def _compute_expected_count(self, pdb: PodDisruptionBudget, pods: Sequence[Pod]) -> int:
         if not budget.needs_scale(pdb):

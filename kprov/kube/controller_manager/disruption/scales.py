@@ -105,5 +105,5 @@ def _get_same_uid(informer: Informer[Kind], namespace: str, owner: OwnerReferenc
 
 
 def _replicas(informer: Informer[Any], namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
-    found = _get_same_uid(informer, namespace, owner)
-    return None if found is None else (found.metadata.uid, found.spec.replicas)
+    same_uid = _get_same_uid(informer, namespace, owner)
+    return None if same_uid is None else (same_uid.metadata.uid, same_uid.spec.replicas)

@@ -41,7 +41,11 @@ def find_target_port(pod: Pod, port: ServicePort) -> int | None:
     target = port.target_port or port.port
     if isinstance(target, int):
         return target
-    sidecars = [each for each in pod.spec.init_containers if each.restart_policy == "Always"]
+    sidecars = [
+        init_container
+        for init_container in pod.spec.init_containers
+        if init_container.restart_policy == "Always"
+    ]
     for container in (*pod.spec.containers, *sidecars):
         for entry in container.ports:
             if entry.name == target and entry.protocol == port.protocol:

@@ -113,7 +113,7 @@ def _fill(
     existing: Sequence[EndpointSlice],
     marks: dict[str, str],
 ) -> None:
-    missing = {_get_identity(each): each for each in endpoints}
+    missing = {_get_identity(endpoint): endpoint for endpoint in endpoints}
     contents: list[tuple[EndpointSlice, list[Endpoint]]] = []
     for each in existing:
         found = [missing.pop(_get_identity(old), None) for old in each.endpoints or []]
@@ -206,7 +206,7 @@ def _make_ports(service: Service, pod: Pod) -> Ports:
 def ports_key(ports: Iterable[EndpointPort]) -> Ports:
     return tuple(
         sorted(
-            ((each.name or "", each.protocol or "TCP", each.port, each.app_protocol) for each in ports),
+            ((port.name or "", port.protocol or "TCP", port.port, port.app_protocol) for port in ports),
             key=str,
         )
     )

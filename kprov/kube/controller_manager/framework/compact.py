@@ -72,7 +72,9 @@ def _compact_container(container: Container, volumes: frozenset[Any]) -> Contain
         ],
         resources=container.resources,
         restart_policy=container.restart_policy,
-        volume_mounts=[each for each in container.volume_mounts if each.name in volumes],
+        volume_mounts=[
+            volume_mount for volume_mount in container.volume_mounts if volume_mount.name in volumes
+        ],
         security_context={"seLinuxOptions": options} if options is not None else None,
     )
 

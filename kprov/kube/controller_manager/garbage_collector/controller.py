@@ -115,7 +115,7 @@ class GarbageCollector(Controller):
                     node, live, remove_owners(owners, (ref.uid for ref in (*dangling, *waiting)))
                 )
             return
-        if waiting and any(each.deleting_dependents for each in node.dependents.values()):
+        if waiting and any(dependent.deleting_dependents for dependent in node.dependents.values()):
             # In a cycle each owner waits for the next one, so this object must not block its owners.
             unblocked = await self._unblock(node, live)
             if unblocked is None:
@@ -231,13 +231,13 @@ class GarbageCollector(Controller):
     async def _set_owners(self, node: Node, live: AnyObject, owners: Sequence[OwnerReference]) -> None:
         if len(owners) == len(live.metadata.owner_references):
             return
-        await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in owners]})
+        await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(owner) for owner in owners]})
 
     async def _unblock(self, node: Node, live: AnyObject) -> Owned | None:
         """Unset blockOwnerDeletion in all references. Returns the new object, None if it is gone."""
         owners = live.metadata.owner_references
-        if any(each.block_owner_deletion for each in owners):
-            free = [msgspec.structs.replace(each, block_owner_deletion=False) for each in owners]
+        if any(owner.block_owner_deletion for owner in owners):
+            free = [msgspec.structs.replace(owner, block_owner_deletion=False) for owner in owners]
             await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in free]})
         return await self._get_live(node)
 

@@ -55,9 +55,9 @@ class Node:
     def blocking(self) -> list["Node"]:
         """Dependents that must be deleted before this object."""
         return [
-            each
-            for each in self.dependents.values()
-            if any(ref.uid == self.uid and ref.block_owner_deletion for ref in each.owners)
+            dependent
+            for dependent in self.dependents.values()
+            if any(ref.uid == self.uid and ref.block_owner_deletion for ref in dependent.owners)
         ]
 
 

@@ -26,7 +26,7 @@ class Backoff:
         if not succeeded:
             return Backoff(self.failures + len(times), times[-1]) if times else self
         success = max(map(get_finish_time, succeeded))
-        later = [each for each in times if each > success]
+        later = [time for time in times if time > success]
         return Backoff(len(later), later[-1]) if later else Backoff()
 
     def compute_wait(self, now: float) -> float:
@@ -59,11 +59,15 @@ def get_finish_time(pod: Pod) -> float:
 
 def _get_containers_finish(pod: Pod) -> float | None:
     """When the last container ended, also sidecars. None if one has not."""
-    sidecars = {each.name for each in pod.spec.init_containers if each.restart_policy == "Always"}
+    sidecars = {
+        init_container.name
+        for init_container in pod.spec.init_containers
+        if init_container.restart_policy == "Always"
+    }
     statuses: Iterable[ContainerStatus] = (
         *pod.status.container_statuses,
-        *(each for each in pod.status.init_container_statuses if each.name in sidecars),
+        *(status for status in pod.status.init_container_statuses if status.name in sidecars),
     )
-    ends = [each.state.terminated.finished_at if each.state.terminated else None for each in statuses]
+    ends = [status.state.terminated.finished_at if status.state.terminated else None for status in statuses]
     times = [timestamps.seconds(end) for end in ends if end]
     return max(times) if times and len(times) == len(ends) else None

@@ -29,7 +29,12 @@ def make_condition(
 def find_true_condition(job: Job, *kinds: str) -> Condition | None:
     """Return the first condition of one of these types that is True."""
     return next(
-        (each for each in job.status.conditions if each.type in kinds and each.status == "True"), None
+        (
+            condition
+            for condition in job.status.conditions
+            if condition.type in kinds and condition.status == "True"
+        ),
+        None,
     )
 
 

@@ -56,4 +56,11 @@ def _find_container(pod: Pod, requirement: JsonObject) -> ContainerStatus | None
 
 def _find_condition(pod: Pod, patterns: Iterable[Any]) -> str:
     wanted = {(pattern["type"], pattern.get("status") or "True") for pattern in patterns}
-    return next((each.type for each in pod.status.conditions if (each.type, each.status) in wanted), "")
+    return next(
+        (
+            condition.type
+            for condition in pod.status.conditions
+            if (condition.type, condition.status) in wanted
+        ),
+        "",
+    )

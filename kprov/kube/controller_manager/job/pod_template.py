@@ -37,7 +37,7 @@ def build_template(job: Job) -> JsonObject:
 def _add_index_variable(container: JsonObject) -> None:
     variables: list[Any] = container.get("env") or []
     container["env"] = variables
-    if all(each["name"] != _INDEX_VARIABLE for each in variables):
+    if all(variable["name"] != _INDEX_VARIABLE for variable in variables):
         source = {"fieldRef": {"fieldPath": f"metadata.labels['{COMPLETION_INDEX}']"}}
         variables.append({"name": _INDEX_VARIABLE, "valueFrom": source})
 

@@ -83,7 +83,7 @@ class JobPods:
         results = await asyncio.gather(
             *(self._control.delete(pod, owner) for pod in state.active), return_exceptions=True
         )
-        errors = [each for each in results if isinstance(each, Exception) and not _is_not_found(each)]
+        errors = [result for result in results if isinstance(result, Exception) and not _is_not_found(result)]
         _count_deleted(state, state.active, len(state.active) - len(errors))
         return len(state.active) - len(errors), _first(errors)
 
@@ -137,14 +137,14 @@ class JobPods:
             results = await asyncio.gather(
                 *(self._create_pod(state, template, index) for index in part), return_exceptions=True
             )
-            failures = [each for each in results if isinstance(each, Exception)]
+            failures = [result for result in results if isinstance(result, Exception)]
             done += len(part)
             batch *= 2
         created = done - len(failures)
         # The informer will never show what failed or was not tried.
         self._expectations.observe_creation(state.job.key, len(indexes) - created)
         _count_creations(state, created, len(failures))
-        return created, _first([each for each in failures if not _is_terminating_namespace(each)])
+        return created, _first([failure for failure in failures if not _is_terminating_namespace(failure)])
 
     async def _create_pod(self, state: JobState, template: dict[str, object], index: int | None) -> None:
         job = state.job
@@ -188,10 +188,10 @@ def _find_indexes(state: JobState, count: int, now: float) -> tuple[list[int], f
         taken = taken.merge(IndexRanges.of(list_indexes(filter(is_terminating, state.pods))))
     if state.failed_indexes is not None:
         taken = taken.merge(state.failed_indexes)
-    found = taken.find_missing(count, state.job.spec.completions or 0)
+    missing = taken.find_missing(count, state.job.spec.completions or 0)
     if state.failed_indexes is None:
-        return found, 0.0
-    waits = {index: compute_index_wait(state.replaceable.get(index), now) for index in found}
+        return missing, 0.0
+    waits = {index: compute_index_wait(state.replaceable.get(index), now) for index in missing}
     ready = [index for index, wait in waits.items() if wait <= 0]
     return ready, 0.0 if ready or not waits else min(waits.values())
 

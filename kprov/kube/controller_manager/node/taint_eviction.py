@@ -29,7 +29,7 @@ def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Tolera
     """Seconds that a pod may stay on a node with these taints. None: for ever."""
     times = []
     for taint in taints:
-        fitting = [each for each in tolerations if tolerates(each, taint)]
+        fitting = [toleration for toleration in tolerations if tolerates(toleration, taint)]
         if not fitting:
             return 0.0
         times += [each.toleration_seconds for each in fitting if each.toleration_seconds is not None]

@@ -151,7 +151,7 @@ class ReplicaSetController(Controller):
         """Pods of all replica sets that the same deployment controls."""
         owner = rs.metadata.controller()
         siblings = self._sets.by_index("owner", owner.uid) if owner else [rs]
-        return [pod for each in siblings for pod in self._pods.by_index("owner", each.metadata.uid)]
+        return [pod for sibling in siblings for pod in self._pods.by_index("owner", sibling.metadata.uid)]
 
     async def _update_status(
         self, rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str

@@ -77,7 +77,7 @@ class ClaimCleanup:
     async def _remove_finalizer(self, claim: JsonObject) -> None:
         if _has_finalizer(claim):
             metadata = claim["metadata"]
-            finalizers = [each for each in metadata["finalizers"] if each != _FINALIZER]
+            finalizers = [finalizer for finalizer in metadata["finalizers"] if finalizer != _FINALIZER]
             await self._claims.update({**claim, "metadata": {**metadata, "finalizers": finalizers}})
 
     async def _delete_unneeded(self, claim: JsonObject) -> None:

@@ -128,8 +128,8 @@ class ResourceClaimController(Controller):
         known = self._claims.get(namespace, names.get(entry.name) or "")
         if known is not None and is_claim_of_pod(known, pod):
             return None
-        if (found := await self._find_generated(pod, entry)) is not None:
-            return found
+        if (generated := await self._find_generated(pod, entry)) is not None:
+            return generated
         template = self._templates.get(namespace, template_name)
         if template is None:
             raise ValueError(

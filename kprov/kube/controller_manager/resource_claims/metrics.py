@@ -37,7 +37,7 @@ def count_claims(informer: Informer[JsonObject]) -> None:
 
 def _has_admin_access(claim: JsonMapping) -> str:
     requests = (claim["spec"].get("devices") or {}).get("requests") or ()
-    return str(any((each.get("exactly") or {}).get("adminAccess") for each in requests)).lower()
+    return str(any((request.get("exactly") or {}).get("adminAccess") for request in requests)).lower()
 
 
 def _get_source(claim: JsonMapping) -> str:

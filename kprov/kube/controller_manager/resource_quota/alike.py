@@ -86,8 +86,8 @@ def measure_pod(pod: Pod) -> Pod:
             deletion_grace_period_seconds=metadata.deletion_grace_period_seconds,
         ),
         spec=PodSpec(
-            containers=[_measure_container(each) for each in spec.containers],
-            init_containers=[_measure_container(each) for each in spec.init_containers],
+            containers=[_measure_container(container) for container in spec.containers],
+            init_containers=[_measure_container(init_container) for init_container in spec.init_containers],
             active_deadline_seconds=spec.active_deadline_seconds,
             affinity=spec.affinity,
             overhead=spec.overhead,
@@ -97,9 +97,9 @@ def measure_pod(pod: Pod) -> Pod:
         status=PodStatus(
             phase=status.phase,
             conditions=[
-                Condition(type=_RESIZE, reason=each.reason)
-                for each in status.conditions
-                if each.type == _RESIZE
+                Condition(type=_RESIZE, reason=condition.reason)
+                for condition in status.conditions
+                if condition.type == _RESIZE
             ],
             container_statuses=_measure_statuses(status.container_statuses),
             init_container_statuses=_measure_statuses(status.init_container_statuses),
@@ -115,7 +115,7 @@ def measure_service(service: Service) -> Service:
     return Service(
         spec=ServiceSpec(
             type=spec.type,
-            ports=[ServicePort(port=1, node_port=1 if each.node_port else 0) for each in spec.ports],
+            ports=[ServicePort(port=1, node_port=1 if port.node_port else 0) for port in spec.ports],
             allocate_load_balancer_node_ports=spec.allocate_load_balancer_node_ports,
         )
     )
@@ -130,8 +130,8 @@ def _measure_container(container: Container) -> Container:
 def _measure_statuses(statuses: Iterable[ContainerStatus]) -> list[ContainerStatus]:
     return [
         ContainerStatus(
-            name=each.name, resources=each.resources, allocated_resources=each.allocated_resources
+            name=status.name, resources=status.resources, allocated_resources=status.allocated_resources
         )
-        for each in statuses
-        if each.resources is not None
+        for status in statuses
+        if status.resources is not None
     ]

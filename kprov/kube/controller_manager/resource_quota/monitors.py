@@ -85,14 +85,14 @@ class Monitors:
         names = set(names)
         if any("/" in name and name.startswith("requests.") for name in names):
             await self._watch("resource.k8s.io", "deviceclasses")
-        found = self._find_evaluators(names)
-        if len({name for each in found for name in each.resources(names)}) < len(names):
+        evaluators = self._find_evaluators(names)
+        if len({name for each in evaluators for name in each.resources(names)}) < len(names):
             # No evaluator knows the name: it may be of a new kind.
             await self._discover()
-            found = self._find_evaluators(names)
-        for each in found:
-            await self._watch(each.group, each.plural)
-        return found
+            evaluators = self._find_evaluators(names)
+        for evaluator in evaluators:
+            await self._watch(evaluator.group, evaluator.plural)
+        return evaluators
 
     def objects(self, group: str, plural: str, namespace: str) -> list[Any]:
         """Return the objects of a kind, as documents if they are measured by more than their number."""
@@ -123,10 +123,13 @@ class Monitors:
         self._discovered = time.monotonic()
         answer = await self._discovery.discover()
         self._kinds = {
-            (each.group, each.plural): each
-            for each in answer.resources
-            if each.verbs >= _WANTED_VERBS
-            and (each.namespaced or (each.group, each.plural) == ("resource.k8s.io", "deviceclasses"))
+            (resource.group, resource.plural): resource
+            for resource in answer.resources
+            if resource.verbs >= _WANTED_VERBS
+            and (
+                resource.namespaced
+                or (resource.group, resource.plural) == ("resource.k8s.io", "deviceclasses")
+            )
         }
 
         if self._definitions is None and any(

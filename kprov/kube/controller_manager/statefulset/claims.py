@@ -102,7 +102,14 @@ def make_owners(ss: StatefulSet, ordinal: int, pod_uid: str) -> Owners:
 
 def is_stale(claim: PersistentVolumeClaim, owner: OwnerReference) -> bool:
     """Whether the claim belongs to an earlier object of the owner's name."""
-    first = next((each for each in claim.metadata.owner_references if _is_same(each, owner)), None)
+    first = next(
+        (
+            owner_reference
+            for owner_reference in claim.metadata.owner_references
+            if _is_same(owner_reference, owner)
+        ),
+        None,
+    )
     return first is not None and first.uid != owner.uid
 
 
@@ -115,9 +122,13 @@ def has_conflicting_controller(claim: PersistentVolumeClaim, owners: Owners) -> 
     """Whether something else than the set or the pod controls a claim that is not retained."""
     if owners.is_retained:
         return False
-    for each in claim.metadata.owner_references:
-        own = next((owner for owner in (owners.stateful_set, owners.pod) if _is_same(each, owner)), None)
-        if (own is None and each.controller) or (own is not None and each.uid != own.uid):
+    for owner_reference in claim.metadata.owner_references:
+        own = next(
+            (owner for owner in (owners.stateful_set, owners.pod) if _is_same(owner_reference, owner)), None
+        )
+        if (own is None and owner_reference.controller) or (
+            own is not None and owner_reference.uid != own.uid
+        ):
             return True
     return False
 
@@ -129,16 +140,18 @@ def plan_owner_references(claim: PersistentVolumeClaim, owners: Owners) -> list[
         return None
     references = claim.metadata.owner_references
     others = [
-        each
-        for each in references
-        if not _is_same(each, owners.stateful_set) and not _is_same(each, owners.pod)
+        reference
+        for reference in references
+        if not _is_same(reference, owners.stateful_set) and not _is_same(reference, owners.pod)
     ]
-    uids = {each.uid for each in references}
+    uids = {reference.uid for reference in references}
     if has_conflicting_controller(claim, owners):
         is_owned = owners.stateful_set.uid in uids or owners.pod.uid in uids
         return _to_documents(others) if is_owned else None
     wanted = owners.wanted
-    own = [each for each in references if each.uid in (owners.stateful_set.uid, owners.pod.uid)]
+    own = [
+        reference for reference in references if reference.uid in (owners.stateful_set.uid, owners.pod.uid)
+    ]
     if all(each.controller for each in own) and {each.uid for each in own} == {each.uid for each in wanted}:
         return None
     return _to_documents([*others, *wanted])
@@ -159,5 +172,5 @@ def _is_same(reference: OwnerReference, owner: OwnerReference) -> bool:
 
 
 def _to_documents(references: Iterable[OwnerReference]) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = [msgspec.to_builtins(each) for each in references]
+    documents: list[dict[str, Any]] = [msgspec.to_builtins(reference) for reference in references]
     return documents

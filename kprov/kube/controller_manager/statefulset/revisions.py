@@ -24,7 +24,7 @@ def find_update_revision(
     Bytes may differ where another release wrote them. None: a new revision is needed.
     """
     data = make_revision_data(ss.spec.template)
-    equal = [each for each in revisions if go_json.dumps(each.data) == data]
+    equal = [revision for revision in revisions if go_json.dumps(revision.data) == data]
     if equal:
         return equal[-1]
     if revisions and _restores(revisions[-1], ss):
@@ -43,7 +43,7 @@ def list_surplus(
     revisions: Sequence[ControllerRevision], limit: int | None, live: set[str]
 ) -> list[ControllerRevision]:
     """Return the oldest revisions beyond the limit. Those in `live` (names) do not count."""
-    unused = [each for each in revisions if each.metadata.name not in live]
+    unused = [revision for revision in revisions if revision.metadata.name not in live]
     if limit is None or limit < 0:
         return []
     return unused[: max(0, len(unused) - limit)]

@@ -40,7 +40,7 @@ class AttributesClassProtectionController(Controller):
         if document is None or not is_incomplete(document):
             return
         metadata = document["metadata"]
-        finalizers = [each for each in metadata.get("finalizers") or () if each != _FINALIZER]
+        finalizers = [finalizer for finalizer in metadata.get("finalizers") or () if finalizer != _FINALIZER]
         if not metadata.get("deletionTimestamp"):
             finalizers.append(_FINALIZER)
         elif self._volumes.by_index(_INDEX, key) or self._claims.by_index(_INDEX, key):

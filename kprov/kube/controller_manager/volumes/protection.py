@@ -40,7 +40,7 @@ class ClaimProtectionController(Controller):
         claim = self._claims.get(*split_key(key))
         if claim is None or not _is_incomplete(claim, _CLAIM_FINALIZER):
             return
-        finalizers = [each for each in claim.metadata.finalizers if each != _CLAIM_FINALIZER]
+        finalizers = [finalizer for finalizer in claim.metadata.finalizers if finalizer != _CLAIM_FINALIZER]
         if not claim.metadata.deletion_timestamp:
             finalizers.append(_CLAIM_FINALIZER)
         elif await self._is_used(claim):
@@ -86,7 +86,7 @@ class VolumeProtectionController(Controller):
         volume = self._volumes.get("", key)
         if volume is None or not _is_incomplete(volume, _VOLUME_FINALIZER):
             return
-        finalizers = [each for each in volume.metadata.finalizers if each != _VOLUME_FINALIZER]
+        finalizers = [finalizer for finalizer in volume.metadata.finalizers if finalizer != _VOLUME_FINALIZER]
         if not volume.metadata.deletion_timestamp:
             finalizers.append(_VOLUME_FINALIZER)
         elif volume.status.get("phase") == "Bound":

@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 def find_credentials(image: str, secrets: Sequence[JsonObject]) -> list[pb.AuthConfig]:
     """Return the credentials that the secrets have for the image's registry."""
     registry = get_registry(image)
-    found: list[pb.AuthConfig] = []
+    auth_configs: list[pb.AuthConfig] = []
     for secret in secrets:
         for server, entry in _read_servers(secret).items():
             host = server.removeprefix("https://").removeprefix("http://").split("/", 1)[0]
             if host in {registry, f"index.{registry}"}:
-                found.append(_make_auth(entry, server))
-    return found
+                auth_configs.append(_make_auth(entry, server))
+    return auth_configs
 
 
 def _read_servers(secret: JsonObject) -> dict[str, Any]:

@@ -78,28 +78,28 @@ def _compute_app_container(
     startup: ProbeResult,
 ) -> bool:
     """Add what the container needs. True when it runs and goes on running."""
-    found = state.get_newest(container.name)
-    if found is None or found.state != RUNNING:
+    newest = state.get_newest(container.name)
+    if newest is None or newest.state != RUNNING:
         if should_container_be_restarted(pod, container, state):
             actions.to_start.append(container)
-            if found is not None and found.state == UNKNOWN:
+            if newest is not None and newest.state == UNKNOWN:
                 text = 'Container is in "unknown" state, try killing it before restart'
-                actions.to_kill.append(ContainerToKill(found, text))
+                actions.to_kill.append(ContainerToKill(newest, text))
         return False
     reason, message = "", ""
     restart = pod_queries.get_restart_policy(pod, container) != "Never"
-    if found.hash and found.hash != hash_container(container):
+    if newest.hash and newest.hash != hash_container(container):
         message, restart = f"Container {container.name} definition changed", True
-    elif liveness(found.id) is False:
+    elif liveness(newest.id) is False:
         message, reason = f"Container {container.name} failed liveness probe", "LivenessProbe"
-    elif startup(found.id) is False:
+    elif startup(newest.id) is False:
         message, reason = f"Container {container.name} failed startup probe", "StartupProbe"
     else:
         return True
     if restart:
         message += ", will be restarted"
         actions.to_start.append(container)
-    actions.to_kill.append(ContainerToKill(found, message, reason))
+    actions.to_kill.append(ContainerToKill(newest, message, reason))
     return False
 
 
@@ -144,23 +144,23 @@ class _InitContainers:
         if not self._containers:
             return True
         self._initialized = any(
-            (found := self._state.get_newest(container.name)) is not None
-            and found.state in {CREATED, RUNNING}
+            (newest := self._state.get_newest(container.name)) is not None
+            and newest.state in {CREATED, RUNNING}
             for container in self._pod.spec.containers
         )
         passed = self._initialized
         # From the last one to the first: the last one that ran shows how far the pod has come.
         for index in range(len(self._containers) - 1, -1, -1):
             container = self._containers[index]
-            found = self._state.get_newest(container.name)
+            newest = self._state.get_newest(container.name)
             is_sidecar = pod_queries.is_sidecar(container)
-            if found is None:
+            if newest is None:
                 if passed and is_sidecar:
                     self._start.append(container)
                 continue
             if passed and not is_sidecar:
                 continue
-            self._compute_container(index, found, passed=passed)
+            self._compute_container(index, newest, passed=passed)
             if self._actions.kill_pod:
                 return False
             passed = True

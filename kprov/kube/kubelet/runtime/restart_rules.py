@@ -23,17 +23,17 @@ def should_container_be_restarted(pod: Pod, container: Container, state: PodStat
     """Whether a container that does not run must start."""
     if pod_queries.is_being_deleted(pod):
         return False
-    found = state.get_newest(container.name)
-    if found is None:
+    newest = state.get_newest(container.name)
+    if newest is None:
         return True
-    if found.state == RUNNING:
+    if newest.state == RUNNING:
         return False
-    if found.state in {UNKNOWN, CREATED}:
+    if newest.state in {UNKNOWN, CREATED}:
         return True
     policy = pod_queries.get_restart_policy(pod, container)
     if policy == "Never":
         return False
-    return not (policy == "OnFailure" and found.exit_code == 0)
+    return not (policy == "OnFailure" and newest.exit_code == 0)
 
 
 def has_created_app_container(pod: Pod, state: PodState) -> bool:

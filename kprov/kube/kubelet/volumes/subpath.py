@@ -52,9 +52,9 @@ def _mount_at(descriptor: int, pod: Directory, target: str) -> None:
     wanted = os.fstat(descriptor)
     folder, _, name = target.rpartition("/")
     with pod.make_directory(folder, 0o750) as parent:
-        found = parent.get_status(name)
+        status = parent.get_status(name)
         if mount.list_mount_points(f"{os.path.realpath(parent.path)}/{name}"):
-            if found is not None and os.path.samestat(found, wanted):
+            if status is not None and os.path.samestat(status, wanted):
                 return
             mount.unmount_below(parent, name)
         _make_mount_point(parent, name, directory=stat.S_ISDIR(wanted.st_mode))

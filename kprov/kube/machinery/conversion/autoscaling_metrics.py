@@ -48,8 +48,8 @@ def cpu_utilization(metric: JsonObject, part: str) -> int | None:
     held = metric.get("resource") or {}
     if metric.get("type") != "Resource" or held.get("name") != "cpu":
         return None
-    found: int | None = (held.get(part) or {}).get("averageUtilization")
-    return found
+    average_utilization: int | None = (held.get(part) or {}).get("averageUtilization")
+    return average_utilization
 
 
 def cpu_target(utilization: int) -> JsonObject:
@@ -168,11 +168,11 @@ def _rules(rules: JsonObject | None) -> JsonObject | None:
         "SelectPolicy": rules.get("selectPolicy"),
         "Policies": [
             {
-                "Type": each.get("type", ""),
-                "Value": each.get("value", 0),
-                "PeriodSeconds": each.get("periodSeconds", 0),
+                "Type": policy.get("type", ""),
+                "Value": policy.get("value", 0),
+                "PeriodSeconds": policy.get("periodSeconds", 0),
             }
-            for each in rules["policies"]
+            for policy in rules["policies"]
         ]
         if rules.get("policies") is not None
         else None,

@@ -229,14 +229,14 @@ class _Scanner:
 
     def _number(self, at: int) -> int:
         data = self._data
-        found = _NUMBER.match(data, at)
-        if found is None:
+        match = _NUMBER.match(data, at)
+        if match is None:
             raise JsonError(_describe_unexpected(data, at + 1, "in numeric literal"))
-        end = found.end()
+        end = match.end()
         following = data[end : end + 1]
-        if following == b"." and b"." not in found[0] and b"e" not in found[0].lower():
+        if following == b"." and b"." not in match[0] and b"e" not in match[0].lower():
             raise JsonError(_describe_unexpected(data, end + 1, "after decimal point in numeric literal"))
-        if following in {b"e", b"E"} and b"e" not in found[0].lower():
+        if following in {b"e", b"E"} and b"e" not in match[0].lower():
             signed = data[end + 1 : end + 2] in {b"+", b"-"}
             raise JsonError(_describe_unexpected(data, end + 1 + signed, "in exponent of numeric literal"))
         return end
@@ -245,8 +245,8 @@ class _Scanner:
         data = self._data
         at += 1
         while True:
-            found = _PLAIN.match(data, at)
-            at = at if found is None else found.end()
+            match = _PLAIN.match(data, at)
+            at = at if match is None else match.end()
             start = data[at : at + 1]
             if start == b'"':
                 return at + 1
@@ -266,8 +266,8 @@ class _Scanner:
                 raise JsonError(_describe_unexpected(data, at + 1, "in string escape code"))
 
     def _after_space(self, at: int) -> int:
-        found = _SPACE.match(self._data, at)
-        return at if found is None else found.end()
+        match = _SPACE.match(self._data, at)
+        return at if match is None else match.end()
 
 
 _HEXADECIMAL: Final = frozenset(bytes([each]) for each in b"0123456789abcdefABCDEF")

@@ -182,7 +182,7 @@ def _is_excessive(found: Any) -> bool:
         if known is None:
             sizes[id(value)] = 1  # for a value that contains itself
             children = value.values() if isinstance(value, dict) else value
-            known = sizes[id(value)] = 1 + sum(size(each) for each in children)
+            known = sizes[id(value)] = 1 + sum(size(child) for child in children)
         return known
 
     total = size(found)

@@ -32,11 +32,11 @@ def parse_scalar(word: str) -> Any:
     if word[0] not in "+-.0123456789":
         return word
     plain = word if word[0] == "." else word.replace("_", "")
-    found = _INTEGER.fullmatch(plain)
-    if found is not None:
-        number = _integer(found[2]) * (-1 if found[1] == "-" else 1)
+    match = _INTEGER.fullmatch(plain)
+    if match is not None:
+        number = _integer(match[2]) * (-1 if match[1] == "-" else 1)
         # Without a sign it may be an unsigned integer of 64 bits.
-        if -_INT64 <= number < (_INT64 if found[1] else 2 * _INT64):
+        if -_INT64 <= number < (_INT64 if match[1] else 2 * _INT64):
             return number
     if _FLOAT.fullmatch(plain):
         decimal = float(plain)

@@ -64,9 +64,9 @@ def etag(
 ) -> str:
     """Return a hash that changes if the document of a group version does. It does not build the document."""
     served = [
-        repr((each, schemas.get(each.gvk)) if schemas else each)
-        for each in resources
-        if (each.group, each.version) == (group, version)
+        repr((resource, schemas.get(resource.gvk)) if schemas else resource)
+        for resource in resources
+        if (resource.group, resource.version) == (group, version)
     ]
     size = definitions.path().stat().st_size
     digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)

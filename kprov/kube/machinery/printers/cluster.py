@@ -15,7 +15,9 @@ _ROLE_PREFIX = "node-role.kubernetes.io/"
 
 def node(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
-    ready = next((each for each in status.get("conditions") or () if each["type"] == "Ready"), None)
+    ready = next(
+        (condition for condition in status.get("conditions") or () if condition["type"] == "Ready"), None
+    )
     state = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     if cells.spec(obj).get("unschedulable"):
         state += ",SchedulingDisabled"
@@ -32,7 +34,7 @@ def node(obj: JsonMapping, now: float) -> Cells:
     addresses = status.get("addresses") or ()
 
     def address(kind: str) -> str:
-        return next((each["address"] for each in addresses if each["type"] == kind), NONE)
+        return next((address["address"] for address in addresses if address["type"] == kind), NONE)
 
     return [
         cells.name(obj),
@@ -82,7 +84,9 @@ def event(obj: JsonMapping, now: float) -> Cells:
 
 def component_status(obj: JsonMapping, now: float) -> Cells:
     del now
-    healthy = next((each for each in obj.get("conditions") or () if each["type"] == "Healthy"), None)
+    healthy = next(
+        (condition for condition in obj.get("conditions") or () if condition["type"] == "Healthy"), None
+    )
     if healthy is None:
         return [cells.name(obj), "Unknown", "", ""]
     state = "Healthy" if healthy.get("status") == "True" else "Unhealthy"
@@ -117,7 +121,7 @@ def binding(obj: JsonMapping, now: float) -> Cells:
 
 def signing_request(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
-    kinds = {each["type"] for each in status.get("conditions") or ()}
+    kinds = {condition["type"] for condition in status.get("conditions") or ()}
     state = "Denied" if "Denied" in kinds else "Approved" if "Approved" in kinds else "Pending"
     state += (",Failed" if "Failed" in kinds else "") + (",Issued" if status.get("certificate") else "")
     seconds = spec.get("expirationSeconds")
@@ -134,7 +138,9 @@ def priority_class(obj: JsonMapping, now: float) -> Cells:
 def flow_schema(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     conditions = cells.status(obj).get("conditions") or ()
-    dangling = next((each.get("status", "") for each in conditions if each["type"] == "Dangling"), "?")
+    dangling = next(
+        (condition.get("status", "") for condition in conditions if condition["type"] == "Dangling"), "?"
+    )
     return [
         cells.name(obj),
         (spec.get("priorityLevelConfiguration") or {}).get("name", ""),
@@ -173,9 +179,10 @@ def _go_selector(selector: JsonMapping) -> str:
     labels = selector.get("matchLabels") or {}
     pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
     expressions = "".join(
-        f"LabelSelectorRequirement{{Key:{each.get('key', '')},Operator:{each.get('operator', '')},"
-        f"Values:[{' '.join(each.get('values') or ())}],}},"
-        for each in selector.get("matchExpressions") or ()
+        f"LabelSelectorRequirement{{Key:{expression.get('key', '')},"
+        f"Operator:{expression.get('operator', '')},"
+        f"Values:[{' '.join(expression.get('values') or ())}],}},"
+        for expression in selector.get("matchExpressions") or ()
     )
     return (
         f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},"
@@ -197,7 +204,7 @@ def claim_state(obj: JsonMapping) -> str:
 def api_service(obj: JsonMapping, now: float) -> Cells:
     service = cells.spec(obj).get("service")
     conditions = cells.status(obj).get("conditions") or ()
-    available = next((each for each in conditions if each["type"] == "Available"), None)
+    available = next((condition for condition in conditions if condition["type"] == "Available"), None)
     shown = "Unknown" if available is None else available.get("status", "")
     if available is not None and shown != "True":
         shown = f"{shown} ({available.get('reason', '')})"

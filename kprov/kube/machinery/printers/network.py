@@ -17,7 +17,7 @@ def _service_port(port: JsonMapping) -> str:
 
 def service(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
-    ports = [_service_port(each) for each in spec.get("ports") or ()]
+    ports = [_service_port(port) for port in spec.get("ports") or ()]
     return [
         cells.name(obj),
         spec.get("type", ""),
@@ -84,7 +84,7 @@ def _host_port(address: str, port: int) -> str:
 def endpoints(obj: JsonMapping) -> str:
     found: list[str] = []
     for subset in obj.get("subsets") or ():
-        addresses = [each["ip"] for each in subset.get("addresses") or ()]
+        addresses = [address["ip"] for address in subset.get("addresses") or ()]
         ports = subset.get("ports")
         if not ports:
             found += addresses
@@ -100,8 +100,8 @@ def _endpoint_port(port: JsonMapping) -> str:
 
 
 def endpoint_slice(obj: JsonMapping, now: float) -> Cells:
-    ports = [_endpoint_port(each) for each in obj.get("ports") or ()]
-    addresses = [a for each in obj.get("endpoints") or () for a in each.get("addresses") or ()]
+    ports = [_endpoint_port(port) for port in obj.get("ports") or ()]
+    addresses = [a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()]
     return [
         cells.name(obj),
         obj.get("addressType", ""),

@@ -31,12 +31,18 @@ def pod(obj: JsonMapping, now: float) -> list[Any]:
     """Name, Ready, Status, Restarts, Age, IP, Node, Nominated Node, Readiness Gates."""
     metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     sidecars = {
-        each.get("name") for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always"
+        init_container.get("name")
+        for init_container in spec.get("initContainers") or ()
+        if init_container.get("restartPolicy") == "Always"
     }
     phase = status.get("phase", "")
     conditions = status.get("conditions") or ()
     reason = status.get("reason") or phase
-    if any(each.get("reason") == "SchedulingGated" for each in conditions if each["type"] == "PodScheduled"):
+    if any(
+        condition.get("reason") == "SchedulingGated"
+        for condition in conditions
+        if condition["type"] == "PodScheduled"
+    ):
         reason = "SchedulingGated"
     count, sidecar_count = _Count(), _Count()
     init_reason, ready = _init_containers(spec, status, sidecars, count, sidecar_count)
@@ -126,7 +132,9 @@ def _termination(terminated: JsonMapping) -> str:
 
 
 def _is_true(conditions: Iterable[JsonMapping], kind: str) -> bool:
-    return any(each.get("type") == kind and each.get("status") == "True" for each in conditions)
+    return any(
+        condition.get("type") == kind and condition.get("status") == "True" for condition in conditions
+    )
 
 
 def _readiness_gates(spec: JsonMapping, conditions: Iterable[JsonMapping]) -> str:

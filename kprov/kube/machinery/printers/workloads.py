@@ -107,7 +107,9 @@ def job(obj: JsonMapping, now: float) -> Cells:
     duration = ""
     if start:
         duration = cells.since(start, timestamps.seconds(end) if end else now)
-    true = {each["type"] for each in status.get("conditions") or () if each.get("status") == "True"}
+    true = {
+        condition["type"] for condition in status.get("conditions") or () if condition.get("status") == "True"
+    }
     if obj["metadata"].get("deletionTimestamp"):
         true.add("")
     state = next((text for kind, text in _JOB_STATES.items() if kind in true), "Running")

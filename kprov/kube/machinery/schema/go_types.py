@@ -82,13 +82,13 @@ def _field(node: Node, name: str) -> Field:
 
 
 def _iterate_fields(described: GoType, embedded: str) -> Iterator[tuple[str, Field]]:
-    for each in described.fields:
-        if not each.name:
-            if each.go_type != api_types.TYPE_META:
-                yield from _iterate_fields(api_types.get(each.go_type), f"{embedded}{each.go_name}.")
+    for field in described.fields:
+        if not field.name:
+            if field.go_type != api_types.TYPE_META:
+                yield from _iterate_fields(api_types.get(field.go_type), f"{embedded}{field.go_name}.")
         else:
-            go_type = each.go_type.removeprefix("*")
-            yield each.name, Field(embedded, "" if _has_node(go_type) else api_types.print_name(go_type))
+            go_type = field.go_type.removeprefix("*")
+            yield field.name, Field(embedded, "" if _has_node(go_type) else api_types.print_name(go_type))
 
 
 def _has_node(go_type: str) -> bool:

@@ -40,7 +40,7 @@ def find_problem(node: Node, value: Any, go_type: str = "") -> str | None:
         wanted, words = _CONTAINERS[node.kind]
         if type(value) is not wanted:
             return f"cannot restore {words} {_KINDS[type(value)]}"
-        problems = (find_problem(*each) for each in _list_children(node, value, go_type))
+        problems = (find_problem(*child) for child in _list_children(node, value, go_type))
         return next(filter(None, problems), None)
     return _check_scalar(_SIMPLE[node.kind], value, go_type) if node.kind in _SIMPLE else None
 

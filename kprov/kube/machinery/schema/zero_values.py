@@ -61,8 +61,8 @@ def fields_of_definition(name: str) -> Fields | None:
     if described is None or described.custom:
         return None
     fields = list(api_types.flatten(described))
-    zeros = {each.name: _zero_of_type(each.go_type) for each in fields if _is_written(each)}
-    pointers = [each.name for each in fields if each.go_type.startswith("*")]
+    zeros = {field.name: _zero_of_type(field.go_type) for field in fields if _is_written(field)}
+    pointers = [field.name for field in fields if field.go_type.startswith("*")]
     return Fields(zeros, (*pointers, *_KEPT_WHEN_EMPTY.get(name, ())))
 
 

@@ -63,11 +63,11 @@ def flatten(described: GoType) -> Iterator[GoField]:
 
     TypeMeta is left out.
     """
-    for each in described.fields:
-        if each.name:
-            yield each
-        elif each.go_type != TYPE_META:
-            yield from flatten(get(each.go_type))
+    for field in described.fields:
+        if field.name:
+            yield field
+        elif field.go_type != TYPE_META:
+            yield from flatten(get(field.go_type))
 
 
 @cache

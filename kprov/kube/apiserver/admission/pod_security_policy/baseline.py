@@ -44,8 +44,8 @@ _SYSCTLS_32: Final = _SYSCTLS_29 | {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 
 def check_app_armor(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     def profile(context: JsonMapping) -> str | None:
-        found = context.get("appArmorProfile")
-        return None if found is None else str(found.get("type", ""))
+        app_armor_profile = context.get("appArmorProfile")
+        return None if app_armor_profile is None else str(app_armor_profile.get("type", ""))
 
     def is_bad(context: JsonMapping) -> bool:
         found = profile(context)
@@ -53,7 +53,7 @@ def check_app_armor(metadata: JsonMapping, spec: JsonMapping) -> Violation | Non
 
     who = find_setters(spec, is_bad)
     contexts = [find_context(spec), *map(find_context, list_containers(spec))]
-    values = sorted({str(profile(each)) for each in contexts if is_bad(each)})
+    values = sorted({str(profile(context)) for context in contexts if is_bad(context)})
     annotations = sorted(
         f"{key}={json.dumps(value, ensure_ascii=False)}"
         for key, value in (metadata.get("annotations") or {}).items()
@@ -74,8 +74,9 @@ def check_app_armor(metadata: JsonMapping, spec: JsonMapping) -> Violation | Non
 def check_capabilities(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     added = {
-        each["name"]: set((find_context(each).get("capabilities") or {}).get("add") or ()) - _CAPABILITIES
-        for each in list_containers(spec)
+        container["name"]: set((find_context(container).get("capabilities") or {}).get("add") or ())
+        - _CAPABILITIES
+        for container in list_containers(spec)
     }
     bad = [name for name, extra in added.items() if extra]
     if not bad:
@@ -95,7 +96,7 @@ def check_host_namespaces(metadata: JsonMapping, spec: JsonMapping) -> Violation
 
 def check_host_path_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
-    found = [each["name"] for each in spec.get("volumes") or () if each.get("hostPath") is not None]
+    found = [volume["name"] for volume in spec.get("volumes") or () if volume.get("hostPath") is not None]
     if not found:
         return None
     return Violation("hostPath volumes", f"{pluralize('volume', len(found))} {quote(found)}")
@@ -104,8 +105,10 @@ def check_host_path_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violati
 def check_host_ports(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     used = {
-        each["name"]: [str(port["hostPort"]) for port in each.get("ports") or () if port.get("hostPort")]
-        for each in list_containers(spec)
+        container["name"]: [
+            str(port["hostPort"]) for port in container.get("ports") or () if port.get("hostPort")
+        ]
+        for container in list_containers(spec)
     }
     bad = [name for name, ports in used.items() if ports]
     if not bad:
@@ -142,7 +145,9 @@ def check_host_probes(metadata: JsonMapping, spec: JsonMapping) -> Violation | N
 
 def check_privileged(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
-    bad = [each["name"] for each in list_containers(spec) if find_context(each).get("privileged")]
+    bad = [
+        container["name"] for container in list_containers(spec) if find_context(container).get("privileged")
+    ]
     if not bad:
         return None
     return Violation("privileged", f"{format_containers(bad)} must not set securityContext.privileged=true")
@@ -150,7 +155,9 @@ def check_privileged(metadata: JsonMapping, spec: JsonMapping) -> Violation | No
 
 def check_proc_mount(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
-    mounts = {each["name"]: find_context(each).get("procMount") for each in list_containers(spec)}
+    mounts = {
+        container["name"]: find_context(container).get("procMount") for container in list_containers(spec)
+    }
     bad = [name for name, mount in mounts.items() if mount not in {None, "Default"}]
     if not bad:
         return None
@@ -176,11 +183,13 @@ def _build_selinux_check(types: frozenset[str]) -> Check:
         if not who:
             return None
         contexts = [find_context(spec), *map(find_context, list_containers(spec))]
-        options = [each.get("seLinuxOptions") or {} for each in contexts]
-        wrong = sorted({each.get("type", "") for each in options} - types)
+        options = [context.get("seLinuxOptions") or {} for context in contexts]
+        wrong = sorted({option.get("type", "") for option in options} - types)
         told = [f"{pluralize('type', len(wrong))} {quote(wrong)}"] if wrong else []
         told += [
-            f"{name} may not be set" for name in ("user", "role") if any(each.get(name) for each in options)
+            f"{name} may not be set"
+            for name in ("user", "role")
+            if any(option.get(name) for option in options)
         ]
         text = f"{' and '.join(who)} set forbidden securityContext.seLinuxOptions: {'; '.join(told)}"
         return Violation("seLinuxOptions", text)
@@ -195,7 +204,7 @@ selinux_31 = _build_selinux_check(_SELINUX | {"container_engine_t"})
 def check_seccomp(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     """Before 1.19 annotations had the profiles."""
     annotations = metadata.get("annotations") or {}
-    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in list_containers(spec))]
+    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + container["name"] for container in list_containers(spec))]
     found = sorted({
         f"{key}={json.dumps(annotations[key], ensure_ascii=False)}"
         for key in keys
@@ -213,7 +222,9 @@ def check_seccomp_19(metadata: JsonMapping, spec: JsonMapping) -> Violation | No
     if not who:
         return None
     contexts = [find_context(spec), *map(find_context, list_containers(spec))]
-    wrong = sorted({each["seccompProfile"].get("type", "") for each in contexts if has_bad_seccomp(each)})
+    wrong = sorted(
+        {context["seccompProfile"].get("type", "") for context in contexts if has_bad_seccomp(context)}
+    )
     return Violation(
         "seccompProfile",
         f"{' and '.join(who)} must not set securityContext.seccompProfile.type to {quote(wrong)}",
@@ -229,7 +240,9 @@ def _build_sysctl_check(allowed: frozenset[str]) -> Check:
     def check(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         del metadata
         found = [
-            each["name"] for each in find_context(spec).get("sysctls") or () if each["name"] not in allowed
+            sysctl["name"]
+            for sysctl in find_context(spec).get("sysctls") or ()
+            if sysctl["name"] not in allowed
         ]
         return Violation("forbidden sysctls", ", ".join(found)) if found else None
 

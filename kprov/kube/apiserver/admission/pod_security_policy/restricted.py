@@ -51,9 +51,9 @@ def _skip_user_namespaces(check: Check) -> Check:
 def check_privilege_escalation(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     bad = [
-        each["name"]
-        for each in list_containers(spec)
-        if find_context(each).get("allowPrivilegeEscalation") is not False
+        container["name"]
+        for container in list_containers(spec)
+        if find_context(container).get("allowPrivilegeEscalation") is not False
     ]
     if not bad:
         return None
@@ -91,7 +91,9 @@ capabilities_25 = _skip_windows(check_capabilities)
 def check_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     bad = [
-        each for each in spec.get("volumes") or () if not any(each.get(kind) is not None for kind in _VOLUMES)
+        volume
+        for volume in spec.get("volumes") or ()
+        if not any(volume.get(kind) is not None for kind in _VOLUMES)
     ]
     if not bad:
         return None
@@ -111,7 +113,9 @@ def check_run_as_non_root(metadata: JsonMapping, spec: JsonMapping) -> Violation
         text = f"{' and '.join(who)} must not set securityContext.runAsNonRoot=false"
         return Violation("runAsNonRoot != true", text)
     lacking = [
-        each["name"] for each in list_containers(spec) if find_context(each).get("runAsNonRoot") is None
+        container["name"]
+        for container in list_containers(spec)
+        if find_context(container).get("runAsNonRoot") is None
     ]
     if find_context(spec).get("runAsNonRoot") or not lacking:
         return None
@@ -139,7 +143,9 @@ def check_seccomp(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     if own.get("seccompProfile") is not None and not has_bad_seccomp(own):
         return None
     lacking = [
-        each["name"] for each in list_containers(spec) if find_context(each).get("seccompProfile") is None
+        container["name"]
+        for container in list_containers(spec)
+        if find_context(container).get("seccompProfile") is None
     ]
     if not lacking:
         return None

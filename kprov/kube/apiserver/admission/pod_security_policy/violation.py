@@ -50,7 +50,7 @@ def format_containers(names: list[str]) -> str:
 def find_setters(spec: JsonMapping, is_bad: Callable[[JsonMapping], bool]) -> list[str]:
     """Return the pod and the names of containers whose security context is bad."""
     found = ["pod"] if is_bad(find_context(spec)) else []
-    bad = [each["name"] for each in list_containers(spec) if is_bad(find_context(each))]
+    bad = [container["name"] for container in list_containers(spec) if is_bad(find_context(container))]
     return found + ([format_containers(bad)] if bad else [])
 
 

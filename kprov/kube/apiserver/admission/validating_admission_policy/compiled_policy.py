@@ -126,18 +126,24 @@ class CompiledPolicy:
                 checker.check_variable(name, text)
         names = tuple(self.variables)
         self.conditions = [
-            Expression(each["expression"], checker, BOOL, names) for each in spec.get("matchConditions") or ()
+            Expression(match_condition["expression"], checker, BOOL, names)
+            for match_condition in spec.get("matchConditions") or ()
         ]
         self.validations: list[JsonObject] = list(spec.get("validations") or ())
-        self.expressions = [Expression(each["expression"], checker, BOOL, names) for each in self.validations]
+        self.expressions = [
+            Expression(validation["expression"], checker, BOOL, names) for validation in self.validations
+        ]
         self.messages = [
-            Expression(each["messageExpression"], checker, MESSAGE, names, has_authorizer=False)
-            if each.get("messageExpression")
+            Expression(validation["messageExpression"], checker, MESSAGE, names, has_authorizer=False)
+            if validation.get("messageExpression")
             else None
-            for each in self.validations
+            for validation in self.validations
         ]
         self.audit_annotations = [
-            (each["key"], Expression(each["valueExpression"], checker, AUDIT_VALUE, names))
-            for each in spec.get("auditAnnotations") or ()
+            (
+                audit_annotation["key"],
+                Expression(audit_annotation["valueExpression"], checker, AUDIT_VALUE, names),
+            )
+            for audit_annotation in spec.get("auditAnnotations") or ()
         ]
         self.ignores_errors = spec.get("failurePolicy") == "Ignore"

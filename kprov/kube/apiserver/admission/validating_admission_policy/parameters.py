@@ -47,17 +47,17 @@ async def find_parameters(
             raise ParameterError(text)
     if not store.lister.synced:
         await store.catch_up()
-    found = _read_parameters(store, reference, where)
-    if not found and reference.get("parameterNotFoundAction") == "Deny":
+    parameters = _read_parameters(store, reference, where)
+    if not parameters and reference.get("parameterNotFoundAction") == "Deny":
         raise ParameterError("no params found for policy binding with `Deny` parameterNotFoundAction")
-    return found
+    return parameters
 
 
 def _read_parameters(store: ObjectReader, reference: JsonMapping, namespace: str) -> list[JsonMapping]:
     name = reference.get("name")
     if name:
-        found = store.lister.get_shared(namespace, name)
-        return [] if found is None else [found]
+        shared = store.lister.get_shared(namespace, name)
+        return [] if shared is None else [shared]
     try:
         selector = LabelSelector.from_object(reference.get("selector"))
     except SelectorError as error:

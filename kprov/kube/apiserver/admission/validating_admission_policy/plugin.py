@@ -91,11 +91,11 @@ class ValidatingAdmissionPolicy(WantsAuthorizer):
     async def _find_namespace(self, attributes: Attributes) -> JsonMapping | None:
         if not attributes.namespace:
             return None
-        found = self._namespaces.lister.get_shared("", attributes.namespace)
-        if found is None:
+        shared = self._namespaces.lister.get_shared("", attributes.namespace)
+        if shared is None:
             await self._namespaces.catch_up()
-            found = self._namespaces.lister.get_shared("", attributes.namespace)
-        return found
+            shared = self._namespaces.lister.get_shared("", attributes.namespace)
+        return shared
 
     async def _check_policy(self, hook: Hook, request: _Request) -> list[_Denial]:
         attributes = request.attributes
@@ -114,11 +114,11 @@ class ValidatingAdmissionPolicy(WantsAuthorizer):
                 if binding.match.find_resource(attributes, request.namespace_labels) is None:
                     continue
                 reference = binding.spec.get("paramRef")
-                found = await find_parameters(hook.parameters, reference, attributes.namespace)
+                parameters = await find_parameters(hook.parameters, reference, attributes.namespace)
             except (MatchError, ParameterError) as error:
                 denials += _deny_misconfigured(hook, binding, str(error))
                 continue
-            for parameter in found:
+            for parameter in parameters:
                 evaluation = await self._evaluate(hook, request, matched, parameter)
                 denials += _enforce(hook, binding, evaluation, attributes)
                 for key, value in evaluation.annotations:

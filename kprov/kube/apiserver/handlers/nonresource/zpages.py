@@ -79,15 +79,15 @@ class Zpages:
         }
 
     def _format_status(self) -> str:
-        found = self._build_status()
-        seconds = found["uptimeSeconds"]
+        status = self._build_status()
+        seconds = status["uptimeSeconds"]
         started = datetime.fromtimestamp(self._started, UTC)
         lines = {
             "Started": f"{started:%a %b} {started.day:2} {started:%H:%M:%S UTC %Y}",
             "Up": f"{seconds // 3600} hr {seconds // 60 % 60:02} min {seconds % 60:02} sec",
-            "Go version": found["goVersion"],
-            "Binary version": found["binaryVersion"],
-            "Emulation version": found["emulationVersion"],
+            "Go version": status["goVersion"],
+            "Binary version": status["binaryVersion"],
+            "Emulation version": status["emulationVersion"],
             "Paths": " ".join(self._paths),
         }
         return "\n" + "".join(f"{name}: {value}\n" for name, value in lines.items())

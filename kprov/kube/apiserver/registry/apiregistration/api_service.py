@@ -55,10 +55,10 @@ class ApiServiceStrategy(ResourceStrategy):
         return self.validate(obj)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        found: list[FieldError] = []
+        errors: list[FieldError] = []
         for where, condition in enumerate_items(obj["status"].get("conditions"), "status.conditions"):
-            found += check_enum(condition.get("status") or "", f"{where}.status", _STATUSES)
-        return found
+            errors += check_enum(condition.get("status") or "", f"{where}.status", _STATUSES)
+        return errors
 
 
 def _validate_api_service(name: str, spec: JsonObject) -> Errors:

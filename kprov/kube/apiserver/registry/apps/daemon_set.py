@@ -96,9 +96,9 @@ def validate_daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Error
     yield from checks.check_label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
     if template_validation.is_selector_matching(spec) is False:
         yield template_validation.make_mismatch_error(spec)
-    given = spec.get("selector")
-    if given is not None and not given.get("matchLabels") and not given.get("matchExpressions"):
-        yield field.invalid("spec.selector", given, "empty selector is invalid for daemonset")
+    selector = spec.get("selector")
+    if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield field.invalid("spec.selector", selector, "empty selector is invalid for daemonset")
     yield from template_validation.validate_template(
         spec["template"], "spec.template", find_old_template(old)
     )

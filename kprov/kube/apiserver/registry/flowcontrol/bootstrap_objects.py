@@ -73,13 +73,13 @@ def _make_schema_spec(schema: JsonObject) -> JsonObject:
     if "resources" in schema:
         rule["resourceRules"] = [
             {
-                "verbs": each["verbs"],
-                "apiGroups": each["groups"],
-                "resources": each["resources"],
+                "verbs": resource["verbs"],
+                "apiGroups": resource["groups"],
+                "resources": resource["resources"],
                 "namespaces": ["*"],
-                **({"clusterScope": True} if each.get("cluster") else {}),
+                **({"clusterScope": True} if resource.get("cluster") else {}),
             }
-            for each in schema["resources"]
+            for resource in schema["resources"]
         ]
     if "paths" in schema:
         verbs, urls = schema["paths"]

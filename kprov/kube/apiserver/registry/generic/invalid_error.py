@@ -30,4 +30,4 @@ def raise_if_invalid(
 
 
 def _list_places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:
-    return [(each.reason, each.field) for each in errors]
+    return [(error.reason, error.field) for error in errors]

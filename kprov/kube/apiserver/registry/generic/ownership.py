@@ -33,8 +33,8 @@ class Ownership:
             other_versions = conversions.other_versions(resource)
         #: Other API versions of the resource, by group and version.
         self._others = {(other.group, other.version): other for other in other_versions}
-        paths = ("", *(each.name for each in resource.subresources))
-        self._ignored = {each: strategy.find_reset_fields(each) for each in paths}
+        paths = ("", *(subresource.name for subresource in resource.subresources))
+        self._ignored = {path: strategy.find_reset_fields(path) for path in paths}
 
     def note(
         self,

@@ -134,7 +134,7 @@ def _validate_backend(backend: JsonObject, path: str) -> Errors:
 
 
 def validate_ingress_status(obj: JsonObject, old: JsonObject) -> Errors:
-    known = {one["ip"] for one in list_load_balancers(old) if one.get("ip")}
+    known = {load_balancer["ip"] for load_balancer in list_load_balancers(old) if load_balancer.get("ip")}
     for where, one in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
         yield from check_load_balancer_ip(one, known, where)
         yield from check_load_balancer_hostname(one, where)

@@ -13,7 +13,10 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def validate_mounts(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
-    used = {each.get("name", ""): each.get("devicePath", "") for each in container.get("volumeDevices") or ()}
+    used = {
+        volume_device.get("name", ""): volume_device.get("devicePath", "")
+        for volume_device in container.get("volumeDevices") or ()
+    }
     seen: set[str] = set()
     for where, mount in enumerate_items(container.get("volumeMounts"), path):
         name, place = mount.get("name", ""), mount.get("mountPath", "")
@@ -73,7 +76,8 @@ def _validate_block_volume(name: str, volume: JsonObject | None, path: str) -> E
 
 def validate_devices(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     mounted = {
-        each.get("name", ""): each.get("mountPath", "") for each in container.get("volumeMounts") or ()
+        volume_mount.get("name", ""): volume_mount.get("mountPath", "")
+        for volume_mount in container.get("volumeMounts") or ()
     }
     seen_names: set[str] = set()
     seen_paths: set[str] = set()

@@ -108,12 +108,14 @@ def _validate_probe(name: str, probe: JsonObject, grace: int | None, path: str) 
 
 
 def _validate_handler(handler: JsonObject, grace: int | None, path: str, kinds: tuple[str, ...]) -> Errors:
-    given = [kind for kind in kinds if handler.get(kind) is not None]
-    if not given:
+    matching_kinds = [kind for kind in kinds if handler.get(kind) is not None]
+    if not matching_kinds:
         yield field.required(path, "must specify a handler type")
         return
-    yield from _validate_action(given[0], handler[given[0]], grace, f"{path}.{given[0]}")
-    for kind in given[1:]:
+    yield from _validate_action(
+        matching_kinds[0], handler[matching_kinds[0]], grace, f"{path}.{matching_kinds[0]}"
+    )
+    for kind in matching_kinds[1:]:
         yield field.forbidden(f"{path}.{kind}", "may not specify more than 1 handler type")
 
 

@@ -45,14 +45,14 @@ def validate_restart_always(value: JsonObject, kind: str, path: str) -> Errors:
 
 def validate_selector(spec: JsonObject, kind: str, *, required: bool = True) -> Errors:
     """Check that spec.selector is set and not empty."""
-    given = spec.get("selector")
-    if given is None:
+    selector = spec.get("selector")
+    if selector is None:
         if required:
             yield field.required("spec.selector")
         return
-    yield from checks.check_label_selector(given, "spec.selector")
-    if not given.get("matchLabels") and not given.get("matchExpressions"):
-        yield field.invalid("spec.selector", given, f"empty selector is invalid for {kind}")
+    yield from checks.check_label_selector(selector, "spec.selector")
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield field.invalid("spec.selector", selector, f"empty selector is invalid for {kind}")
 
 
 def is_selector_matching(spec: JsonObject) -> bool | None:
@@ -60,11 +60,11 @@ def is_selector_matching(spec: JsonObject) -> bool | None:
 
     A missing selector matches nothing, an empty one matches everything.
     """
-    given = spec.get("selector")
-    if given is None:
+    selector = spec.get("selector")
+    if selector is None:
         return False
     try:
-        return LabelSelector.from_object(given).matches(read_template_labels(spec))
+        return LabelSelector.from_object(selector).matches(read_template_labels(spec))
     except SelectorError:
         return None
 

@@ -149,14 +149,14 @@ def _validate_claims(spec: JsonObject, path: str, metadata: JsonObject | None) -
         else:
             yield from checks.check_value(name, f"{where}.name", names.is_dns1123_label)
         seen.add(name)
-        given = [kind for kind in kinds if claim.get(kind) is not None]
-        if len(given) > 1:
+        matching_kinds = [kind for kind in kinds if claim.get(kind) is not None]
+        if len(matching_kinds) > 1:
             text = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
             yield field.invalid(where, claim, text)
-        if not given:
+        if not matching_kinds:
             text = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
             yield field.invalid(where, claim, text)
-        for kind in given:
+        for kind in matching_kinds:
             yield from checks.check_value(claim[kind], f"{where}.{kind}", names.is_dns1123_subdomain)
 
 

@@ -116,8 +116,10 @@ def validate_host_process(spec: JsonObject, path: str, *, privileged: bool) -> E
 
 
 def _read_host_process(owner: JsonObject) -> bool | None:
-    found: bool | None = ((owner.get("securityContext") or {}).get("windowsOptions") or {}).get("hostProcess")
-    return found
+    host_process: bool | None = ((owner.get("securityContext") or {}).get("windowsOptions") or {}).get(
+        "hostProcess"
+    )
+    return host_process
 
 
 def validate_operating_system(spec: JsonObject, path: str) -> Errors:

@@ -29,10 +29,10 @@ class WorkloadStrategy(TemplateStrategy):
         """Set the defaults of fields other than the template."""
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        found = super().find_warnings(obj, old)
+        warnings = super().find_warnings(obj, old)
         if old is None or self.repeats_warnings(obj, old):
-            found += self.find_template_warnings(obj)
-        return found
+            warnings += self.find_template_warnings(obj)
+        return warnings
 
     def find_template_warnings(self, obj: JsonObject) -> list[str]:
         template = obj["spec"].get("template")

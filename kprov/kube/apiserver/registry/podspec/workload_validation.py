@@ -14,8 +14,8 @@ from kprov.kube.machinery.json_object import JsonObject
 
 def find_old_template(old: JsonObject | None) -> JsonObject | None:
     """Return the template of the old object; None at creation."""
-    found: JsonObject | None = (old or {}).get("spec", {}).get("template")
-    return found
+    template: JsonObject | None = (old or {}).get("spec", {}).get("template")
+    return template
 
 
 def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Errors:

@@ -62,15 +62,15 @@ def validate_disruption_budget(obj: JsonObject, old: JsonObject | None = None) -
 def _validate_int_or_percent(path: str, value: Any) -> list[FieldError]:
     """Check a number of at least 0 or a percentage up to 100%."""
     if isinstance(value, str):
-        found = re.fullmatch(r"([0-9]+)%", value)
-        if found is None:
+        match = re.fullmatch(r"([0-9]+)%", value)
+        if match is None:
             return [
                 field.invalid(path, value, text)
                 for text in names.is_percent(value) or ["must be an integer or percentage (e.g '5%%')"]
             ]
         return (
             []
-            if parse_clamped(found[1]) <= 100
+            if parse_clamped(match[1]) <= 100
             else [field.invalid(path, value, "must not be greater than 100%")]
         )
     if value < 0:

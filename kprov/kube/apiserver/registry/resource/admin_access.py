@@ -32,12 +32,14 @@ class AdminAccessHooks(Hooks):
             # The spec does not change.
             return ()
         spec = obj["spec"].get("spec") or {} if obj["kind"] == "ResourceClaimTemplate" else obj["spec"]
-        wanted = ((one.get("exactly") or {}) for one in (spec.get("devices") or {}).get("requests") or ())
+        wanted = (
+            (request.get("exactly") or {}) for request in (spec.get("devices") or {}).get("requests") or ()
+        )
         # As upstream, templates have the same path.
         return await self._admin(obj, wanted, "spec.devices.requests")
 
     async def _admin(self, obj: JsonObject, owners: Iterable[JsonObject], path: str) -> Sequence[FieldError]:
-        place = next((index for index, one in enumerate(owners) if one.get("adminAccess")), None)
+        place = next((index for index, owner in enumerate(owners) if owner.get("adminAccess")), None)
         if place is None:
             return ()
         path = f"{path}[{place}].adminAccess"

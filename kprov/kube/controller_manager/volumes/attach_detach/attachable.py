@@ -52,8 +52,8 @@ def find_attachable(pod: Pod, volume: JsonObject, lookup: VolumeLookup) -> Attac
     """
     if claim_name := _get_claim_name(pod, volume):
         claim = lookup.find_claim(pod.metadata.namespace, claim_name)
-        found = _find_bound_volume(pod, volume, claim, lookup)
-        return make_attachable(found, lookup.attaches) if found is not None else None
+        bound_volume = _find_bound_volume(pod, volume, claim, lookup)
+        return make_attachable(bound_volume, lookup.attaches) if bound_volume is not None else None
     name = _make_plugin_name(volume)
     return AttachableVolume(f"{name[0]}/{name[1]}", volume["name"], name[0]) if name else None
 
@@ -71,10 +71,12 @@ def make_attachable(
             return None
         name = f"{_CSI}/{driver}{_SEPARATOR}{handle}"
         return AttachableVolume(name, title, f"{_CSI}:{driver}", driver, handle, is_exclusive)
-    found = _make_plugin_name(volume.spec)
-    if found is None:
+    plugin_name = _make_plugin_name(volume.spec)
+    if plugin_name is None:
         return None
-    return AttachableVolume(f"{found[0]}/{found[1]}", title, found[0], is_exclusive=is_exclusive)
+    return AttachableVolume(
+        f"{plugin_name[0]}/{plugin_name[1]}", title, plugin_name[0], is_exclusive=is_exclusive
+    )
 
 
 def parse_csi_name(name: str) -> tuple[str, str] | None:

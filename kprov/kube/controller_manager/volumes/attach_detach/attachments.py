@@ -44,7 +44,7 @@ class Attachments:
         Attachments that have another name than this controller gives, or an unknown volume, are left alone.
         """
         shown = node.status.volumes_attached if node is not None else ()
-        csi = {each.name: found for each in shown if (found := parse_csi_name(each.name))}
+        csi = {each.name: csi_name for each in shown if (csi_name := parse_csi_name(each.name))}
         names = {make_attachment_name(*found, name): volume for volume, found in csi.items()}
         attachments: dict[str, VolumeAttachment] = {}
         for each in self.informer.by_index("node", name):

@@ -78,10 +78,10 @@ class SELinuxWarningController(Controller):
             self._recorder.event(about, "Warning", "MultipleSELinuxLabels", text)
             return
         # Other plugins mount no volume with a label.
-        found = find_attachable(pod, volume, self._lookup)
-        if found is not None:
-            use = self._make_use(pod, found, next(iter(labels), ""))
-            for conflict in self._users.add(found.name, pod.key, use):
+        attachable = find_attachable(pod, volume, self._lookup)
+        if attachable is not None:
+            use = self._make_use(pod, attachable, next(iter(labels), ""))
+            for conflict in self._users.add(attachable.name, pod.key, use):
                 self._report(conflict)
 
     def _make_use(self, pod: Pod, volume: AttachableVolume, label: str) -> VolumeUse:

@@ -29,15 +29,15 @@ class StatefulSetStrategy(WorkloadStrategy):
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        found = super().find_warnings(obj, old)
+        warnings = super().find_warnings(obj, old)
         for where, claim in checks.enumerate_items(
             obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"
         ):
-            found += find_claim_spec_warnings(claim["spec"], where)
+            warnings += find_claim_spec_warnings(claim["spec"], where)
         if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
             text = "a negative value retains all historical revisions; a value >= 0 is recommended"
-            found.append(f"spec.revisionHistoryLimit: {text}")
-        return found
+            warnings.append(f"spec.revisionHistoryLimit: {text}")
+        return warnings
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)

@@ -37,14 +37,14 @@ class CronJobStrategy(TemplateStrategy):
         default_pod_failure_policy(job)
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        found = super().find_warnings(obj, old)
+        warnings = super().find_warnings(obj, old)
         if old is not None and "TZ" in obj["spec"].get("schedule", ""):
             # The text says spec.spec, as upstream's does.
-            found.append(
+            warnings.append(
                 "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
                 "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
             )
-        return found
+        return warnings
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_cron_job(obj))

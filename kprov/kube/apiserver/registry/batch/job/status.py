@@ -29,7 +29,9 @@ class _State:
     def __init__(self, job: JsonObject) -> None:
         self.status: JsonObject = job.get("status") or {}
         true = {
-            each.get("type") for each in self.status.get("conditions") or () if each.get("status") == "True"
+            condition.get("type")
+            for condition in self.status.get("conditions") or ()
+            if condition.get("status") == "True"
         }
         self.suspended = "Suspended" in true
         self.complete, self.failed = "Complete" in true, "Failed" in true
@@ -275,4 +277,6 @@ def _validate_no_regression(spec: JsonObject, new: _State, old: _State, changes:
 
 def _is_condition_false(status: JsonObject, kind: str) -> bool:
     conditions: list[Any] = status.get("conditions") or []
-    return any(each.get("type") == kind and each.get("status") == "False" for each in conditions)
+    return any(
+        condition.get("type") == kind and condition.get("status") == "False" for condition in conditions
+    )

@@ -40,8 +40,8 @@ def _may_change_placement(job: JsonObject) -> bool:
     """Whether scheduling fields and resources may change: the job is suspended without pods."""
     found = job.get("status") or {}
     suspended = any(
-        each.get("type") == "Suspended" and each.get("status") == "True"
-        for each in found.get("conditions") or ()
+        condition.get("type") == "Suspended" and condition.get("status") == "True"
+        for condition in found.get("conditions") or ()
     )
     waiting = suspended or not found.get("startTime")
     return bool(job["spec"].get("suspend") and waiting and not found.get("active"))

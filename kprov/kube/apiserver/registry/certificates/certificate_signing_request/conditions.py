@@ -28,15 +28,15 @@ def list_conditions(obj: JsonObject, kind: str | None = None) -> list[JsonObject
 def set_condition_times(obj: JsonObject, old: JsonObject) -> None:
     """Set missing times. A condition with the same status keeps its lastTransitionTime."""
     now = timestamps.now()
-    for each in list_conditions(obj):
-        each["lastUpdateTime"] = each.get("lastUpdateTime") or now
-        if not each.get("lastTransitionTime"):
+    for condition in list_conditions(obj):
+        condition["lastUpdateTime"] = condition.get("lastUpdateTime") or now
+        if not condition.get("lastTransitionTime"):
             known = (
                 before.get("lastTransitionTime")
-                for before in list_conditions(old, each.get("type", ""))
-                if before.get("status") == each.get("status")
+                for before in list_conditions(old, condition.get("type", ""))
+                if before.get("status") == condition.get("status")
             )
-            each["lastTransitionTime"] = next(filter(None, known), now)
+            condition["lastTransitionTime"] = next(filter(None, known), now)
 
 
 def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
@@ -53,8 +53,8 @@ def validate_conditions(obj: JsonObject) -> list[FieldError]:
     """Field rules of the conditions, regardless of the old object."""
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, each in enumerate(list_conditions(obj)):
-        kind, value = each.get("type", ""), each.get("status", "")
+    for index, condition in enumerate(list_conditions(obj)):
+        kind, value = condition.get("type", ""), condition.get("status", "")
         if not kind:
             errors.append(field.required(f"{_PATH}[{index}].type"))
         allowed = ["True"] if kind in _LASTING else _STATUSES

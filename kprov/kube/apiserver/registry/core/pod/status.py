@@ -113,7 +113,9 @@ def _validate_container_states(
         new = next((one for one in status.get(kind) or () if one.get("name") == old.get("name")), None)
         if new is None or (new.get("state") or {}).get("terminated") is not None:
             continue
-        own = next((one for one in containers or () if one["name"] == old.get("name")), None)
+        own = next(
+            (container for container in containers or () if container["name"] == old.get("name")), None
+        )
         if own is None or not _is_restarted(own, spec, ended.get("exitCode") or 0):
             yield field.forbidden(f"{where}.state", _RESTARTED)
 
@@ -229,7 +231,8 @@ def _validate_requested_resource(name: str, resources: Mapping[str, JsonObject],
     if name.startswith("claim:"):
         claims: Sequence[JsonObject] = resources.get("claims") or ()  # type: ignore[assignment]
         known = {
-            f"claim:{one['name']}" + (f"/{one['request']}" if one.get("request") else "") for one in claims
+            f"claim:{claim['name']}" + (f"/{claim['request']}" if claim.get("request") else "")
+            for claim in claims
         }
         text = (
             "must match one of the container's resource claims in a format "

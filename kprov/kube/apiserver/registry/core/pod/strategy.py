@@ -103,8 +103,10 @@ class PodStrategy(ResourceStrategy):
         # As upstream: updates, which mostly come from controllers, have no warnings.
         if old is not None:
             return []
-        found = podspec_warnings.find_name_warnings(obj["metadata"].get("name", ""), "the Pod's hostname")
-        return found + podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"])
+        name_warnings = podspec_warnings.find_name_warnings(
+            obj["metadata"].get("name", ""), "the Pod's hostname"
+        )
+        return name_warnings + podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"])
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(podspec_validation.validate_new_pod(obj))

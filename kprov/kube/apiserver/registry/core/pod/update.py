@@ -119,8 +119,8 @@ def _list_node_terms(spec: JsonObject) -> list[JsonObject]:
 
 def _read_node_terms(spec: JsonObject) -> list[JsonObject] | None:
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
-    found: list[JsonObject] | None = required.get("nodeSelectorTerms")
-    return found
+    node_selector_terms: list[JsonObject] | None = required.get("nodeSelectorTerms")
+    return node_selector_terms
 
 
 def _is_only_added(new: JsonObject, old: JsonObject) -> bool:

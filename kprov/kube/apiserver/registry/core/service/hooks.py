@@ -82,8 +82,8 @@ class ServiceHooks(Hooks):
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
         addresses = set(list_cluster_ips(old)) - set(list_cluster_ips(obj))
         ports = set(list_node_ports(old)) - set(list_node_ports(obj))
-        return [_make_release(self._addresses.release, namespace, name, each) for each in addresses] + [
-            _make_release(self._ports.release, namespace, name, each) for each in ports
+        return [_make_release(self._addresses.release, namespace, name, address) for address in addresses] + [
+            _make_release(self._ports.release, namespace, name, port) for port in ports
         ]
 
 

@@ -21,13 +21,13 @@ _IP_MODES: Final = ["Proxy", "VIP"]
 
 
 def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
-    found = list_load_balancers(obj)
+    load_balancers = list_load_balancers(obj)
     path = "status.loadBalancer.ingress"
-    if (obj.get("spec") or {}).get("type") != "LoadBalancer" and found:
+    if (obj.get("spec") or {}).get("type") != "LoadBalancer" and load_balancers:
         yield field.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
         return
-    known = {one["ip"] for one in list_load_balancers(old) if one.get("ip")}
-    for where, one in enumerate_items(found, path):
+    known = {load_balancer["ip"] for load_balancer in list_load_balancers(old) if load_balancer.get("ip")}
+    for where, one in enumerate_items(load_balancers, path):
         yield from check_load_balancer_ip(one, known, where)
         address, mode = one.get("ip"), one.get("ipMode")
         if mode is None:

@@ -37,7 +37,7 @@ class ResourceClaimHooks(AdminAccessHooks):
             return await super().validate(context, obj, old, subresource)
         new, before = obj.get("status") or {}, old.get("status") or {}
         errors: list[FieldError] = []
-        if not any(one.get("adminAccess") for one in _list_results(before)):
+        if not any(result.get("adminAccess") for result in _list_results(before)):
             errors += await self._admin(obj, _list_results(new), "status.allocation.devices.results")
         errors += await self._binding(context, new, before)
         if new.get("allocation") is not None:

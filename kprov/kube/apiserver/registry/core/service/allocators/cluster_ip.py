@@ -174,7 +174,7 @@ def _is_ready(obj: JsonObject) -> bool:
     if obj["metadata"].get("deletionTimestamp"):
         return False
     conditions = (obj.get("status") or {}).get("conditions") or ()
-    told = [each.get("status") == "True" for each in conditions if each.get("type") == "Ready"]
+    told = [condition.get("status") == "True" for condition in conditions if condition.get("type") == "Ready"]
     # No controller has checked the ServiceCIDR of a new cluster yet.
     return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
 
