@@ -22,7 +22,7 @@ class Backoff:
     _last: float = field(default=0.0, init=False)
 
     def next(self) -> float:
-        """The delay to wait now, in [d, d * (1 + jitter))."""
+        """Return the delay to wait now, in [d, d * (1 + jitter))."""
         now = time.monotonic()
         if self._delay == 0 or now - self._last > self.reset_after:
             self._delay = self.initial

@@ -129,7 +129,7 @@ class Task(Node):
         return any(key == "loop" or key.startswith("with_") for key in self.keywords)
 
     def item_results(self, result: dict[str, Any]) -> list[dict[str, Any]]:
-        """The results of the items of a loop; without a loop the only result."""
+        """Return the results of the items of a loop; without a loop the only result."""
         return result["results"] if self.has_loop and "results" in result else [result]
 
 

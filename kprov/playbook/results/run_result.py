@@ -130,7 +130,7 @@ class Callbacks(Protocol):
 
     def host_started(self, host: str, task: str) -> None: ...
     def retry(self, host: str, task: str, attempt: int, remaining: int) -> None:
-        """The condition `until` of a task is not met yet; the task is retried."""
+        """Tell that the condition `until` of a task is not met yet; the task is retried."""
         ...
 
     def host_done(
@@ -143,7 +143,7 @@ class Callbacks(Protocol):
         ...
 
     def warning(self, text: str) -> None:
-        """A warning for the user; the run continues."""
+        """Show a warning to the user; the run continues."""
         ...
 
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:

@@ -203,7 +203,7 @@ class Engine:
         return playbook_loader.load_playbook(*wanted)
 
     def check_selection(self, plays: Iterable[Play]) -> None:
-        """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
+        """Raise InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
 
         In other playbooks an included file may have the tag; a run that did not find it warns.
         """

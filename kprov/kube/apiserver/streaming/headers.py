@@ -36,7 +36,7 @@ _CORS: Final = "access-control-"
 
 
 def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
-    """The headers of a backend's response for the client, without CORS headers."""
+    """Return the headers of a backend's response for the client, without CORS headers."""
     named = list_connection_options(given)
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in given.items():
@@ -47,7 +47,7 @@ def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
 
 
 def filter_request(request: Request) -> CIMultiDict[str]:
-    """The headers of a plain HTTP request for the backend."""
+    """Return the headers of a plain HTTP request for the backend."""
     named = list_connection_options(request.headers)
     found = _copy_headers(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
@@ -58,7 +58,7 @@ def filter_request(request: Request) -> CIMultiDict[str]:
 
 
 def filter_upgrade(request: Request) -> CIMultiDict[str]:
-    """The headers of an upgrade for the backend: all but a token among the subprotocols."""
+    """Return the headers of an upgrade for the backend: all but a token among the subprotocols."""
     found = _copy_headers(request, _BODY)
     offered = [
         each.strip()

@@ -77,7 +77,7 @@ class Tokenizer:
     # the parts of the buffer
 
     def _find(self, pattern: re.Pattern[bytes]) -> int:
-        """The position of the first match that no search has passed, -1 without one."""
+        """Return the position of the first match that no search has passed, -1 without one."""
         found = pattern.search(self._buffer, max(self._scanned, self._start))
         self._scanned = len(self._buffer) if found is None else found.start()
         return -1 if found is None else found.start()
@@ -273,7 +273,7 @@ class Tokenizer:
         return end >= 0 and self._go(self._copy_equals)
 
     def _copy_equals(self) -> bool:
-        """The value of a name that was too long."""
+        """Return the value of a name that was too long."""
         position = self._find(_NOT_SPACE)
         self._copy_to(len(self._buffer) if position < 0 else position)
         if position < 0:

@@ -44,7 +44,7 @@ class Kubelets:
         self.load_context()
 
     def find_address(self, node_name: str, asked: Resource | None = None) -> KubeletAddress:
-        """The address of a node's kubelet. Raise InternalError without an address.
+        """Return the address of a node's kubelet. Raise InternalError without an address.
 
         asked: the resource in the NotFound for a missing node; as upstream, that of the pod's request.
         """
@@ -76,7 +76,10 @@ class Kubelets:
 
 
 def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
-    """The address of the first type that the node has. Raise InternalError for none or an invalid one."""
+    """Return the address of the first type that the node has.
+
+    Raise InternalError for none or an invalid one.
+    """
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()
     port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
@@ -99,7 +102,7 @@ def _check_address(host: str, port: int) -> None:
 
 
 def build_unverified_context() -> ssl.SSLContext:
-    """A TLS context for pods and services, which does not verify, as upstream's proxy transport."""
+    """Return a TLS context for pods and services, which does not verify, as upstream's proxy transport."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -50,7 +50,7 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseRespon
 
 
 def _choose_protocol(request: Request) -> str:
-    """The first supported subprotocol, "" if none is offered. Raise HandshakeError 403."""
+    """Return the first supported subprotocol, "" if none is offered. Raise HandshakeError 403."""
     offered = [
         each
         for each in websocket_channels.list_protocols(request)

@@ -78,7 +78,7 @@ def _is_key(text: str) -> bool:
 
 
 def _build_error(code: int) -> Response:
-    """The error of upstream's WebSocket library."""
+    """Return the error of upstream's WebSocket library."""
     headers = {
         "Cache-Control": "no-cache, private",
         "Sec-Websocket-Version": "13",

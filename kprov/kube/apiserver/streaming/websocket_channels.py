@@ -41,7 +41,7 @@ def is_requested(request: Request) -> bool:
 
 
 def list_protocols(request: Request) -> list[str]:
-    """The subprotocols that a client offers."""
+    """Return the subprotocols that a client offers."""
     given = request.headers.getall("Sec-WebSocket-Protocol", [])
     return [each.strip() for line in given for each in line.split(",")]
 
@@ -232,7 +232,7 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
 
 
 def _parse_message(body: bytes) -> str:
-    """The message of a kubelet's error, which is a Status or text."""
+    """Return the message of a kubelet's error, which is a Status or text."""
     with contextlib.suppress(ValueError):
         found = orjson.loads(body)
         if isinstance(found, dict):
@@ -243,5 +243,5 @@ def _parse_message(body: bytes) -> str:
 
 
 def _parse_version(protocol: str) -> int:
-    """The version of a SPDY subprotocol; 1 without a number."""
+    """Return the version of a SPDY subprotocol; 1 without a number."""
     return int(protocol[1]) if protocol in _KUBELETS[:-1] else 1

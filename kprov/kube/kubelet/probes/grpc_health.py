@@ -12,7 +12,7 @@ _STATUS_NAMES: Final = {0: "UNKNOWN", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
 async def check_health(host: str, port: int, service: str, timeout: float, user_agent: str) -> None:
-    """Raises HandlerError unless the service answers SERVING."""
+    """Raise HandlerError unless the service answers SERVING."""
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     # HealthCheckRequest{service = 1}. Field 1 of the response is the status.
     request = b"\x0a" + _prefix_length(service.encode()) if service else b""
@@ -33,7 +33,7 @@ async def check_health(host: str, port: int, service: str, timeout: float, user_
 
 
 def _prefix_length(data: bytes) -> bytes:
-    """The bytes after their length as a varint, as protobuf encodes a string."""
+    """Return the bytes after their length as a varint, as protobuf encodes a string."""
     size, prefix = len(data), bytearray()
     while size >= 0x80:
         prefix.append(size & 0x7F | 0x80)

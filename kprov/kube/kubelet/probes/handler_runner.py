@@ -58,7 +58,7 @@ class HandlerRunner:
 
 
 def find_port(port: int | str, container: Container) -> int:
-    """A number, or the container port of that name. Raises HandlerError."""
+    """Return a number, or the container port of that name. Raises HandlerError."""
     if isinstance(port, int):
         return port
     for item in container.ports:

@@ -61,7 +61,7 @@ async def _get(url: str, headers: CIMultiDict[str], timeout: float) -> Document:
 
 
 def make_url(action: HTTPGetAction, host: str, port: int) -> str:
-    """The URL of an action. As upstream, a malformed path is escaped as a whole."""
+    """Return the URL of an action. As upstream, a malformed path is escaped as a whole."""
     path = action.path or "/"
     path = path if path.startswith("/") else f"/{path}"
     if _BAD_ESCAPE.search(path):
@@ -73,7 +73,7 @@ def make_url(action: HTTPGetAction, host: str, port: int) -> str:
 
 
 def make_headers(action: HTTPGetAction, agent: str) -> CIMultiDict[str]:
-    """The headers of an action, and the default ones, which empty values remove, as upstream."""
+    """Return the headers of an action, and the default ones, which empty values remove, as upstream."""
     headers = CIMultiDict((header.name, header.value) for header in action.http_headers)
     for name, default in (("User-Agent", agent), ("Accept", "*/*")):
         if name not in headers:

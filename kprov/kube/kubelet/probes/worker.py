@@ -86,7 +86,7 @@ class ProbeWorker:
             log.exception("%s: the %s probe failed", pod_queries.format_pod(self.pod), self._kind)
 
     async def _do_probe(self) -> bool:
-        """False when the container will not be probed any more."""
+        """Return False when the container will not be probed any more."""
         status = self._manager.get_status(self.pod.uid)
         if status is None:
             return True

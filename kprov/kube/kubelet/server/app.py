@@ -162,7 +162,7 @@ class KubeletServer:
             raise NotFoundError(text) from error
 
     async def _find_container_with_log(self, pod: Pod, name: str, *, previous: bool) -> ContainerState:
-        """The newest container that has started, or the one before. The errors are upstream's."""
+        """Return the newest container that has started, or the one before. The errors are upstream's."""
         if pod_queries.find_container(pod, name) is None:
             raise NotFoundError(f'container "{name}" not found in pod "{pod.metadata.name}"')
         state = await pod_state.read_pod_state(self._cri, pod.uid)

@@ -35,7 +35,7 @@ ANONYMOUS: Final = User("system:anonymous", ("system:unauthenticated",))
 
 
 def list_subresources(path: str) -> list[str]:
-    """The subresources of ``nodes`` that a path needs. Permission for one of them is enough."""
+    """Return the subresources of ``nodes`` that a path needs. Permission for one of them is enough."""
     if path.startswith("/stats"):
         return ["stats"]
     if path.startswith("/metrics"):

@@ -15,7 +15,7 @@ def read_flag(text: str | None) -> bool:
 
 
 def read_log_options(request: Request) -> LogOptions:
-    """Raises ValueError."""
+    """Raise ValueError."""
     query = request.query
     return LogOptions(
         follow=read_flag(query.get("follow")),
@@ -33,7 +33,7 @@ def require_upgrade(request: Request) -> None:
 
 
 def read_ports(request: Request) -> list[int]:
-    """The ports of a WebSocket's channels. Empty for SPDY, whose streams name their ports."""
+    """Return the ports of a WebSocket's channels. Empty for SPDY, whose streams name their ports."""
     if request.upgrade != "websocket" or streaming.offers_subprotocol(request, streaming.TUNNEL):
         return []
     text = ",".join(request.query.getall("port", []))
@@ -47,7 +47,7 @@ def read_ports(request: Request) -> list[int]:
 
 
 def read_streams(request: Request) -> dict[str, bool]:
-    """The streams, under the kubelet's names (input, output, error) or the API server's (stdin ...)."""
+    """Return the streams, under the kubelet's names (input, output, error) or the API server's (stdin)."""
 
     def is_set(*names: str) -> bool:
         return any(read_flag(request.query.get(name)) for name in names)

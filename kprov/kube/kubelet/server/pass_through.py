@@ -50,7 +50,7 @@ async def _make_refusal(request: Request, head: ResponseHead, connection: Client
 
 
 def _drop_connection_headers(headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    """The headers without those that are only for the connection to the runtime."""
+    """Return the headers without those that are only for the connection to the runtime."""
     kept = headers.copy()
     for name in (*_OWN, "Server", "Connection", "Upgrade"):
         kept.popall(name, None)

@@ -91,7 +91,7 @@ def _make_container_stats(item: pb.ContainerStats) -> JsonObject:
 
 
 async def render_resource_metrics(cri: CriClient) -> bytes:
-    """The metrics that metrics-server reads."""
+    """Return the metrics that metrics-server reads."""
     total, available = info.read_memory()
     lines = [
         "# TYPE node_cpu_usage_seconds_total counter",

@@ -98,7 +98,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
 
 
 def _find_storage_version(spec: JsonObject) -> list[str]:
-    """The storage version of the definition, as a list of one name; empty if there is none."""
+    """Return the storage version of the definition, as a list of one name; empty if there is none."""
     return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
 
 
