@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError
 from kprov.operations import offline
 from kprov.operations.cluster import GROUPS, Cluster, open_cluster
-from kprov.operations.etcd_members import find_members
+from kprov.operations.forced_reset import Departure, leave_etcd, list_places, plan_departure
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.lost_cluster import forget_created
 from kprov.operations.membership import Membership, read_membership
@@ -21,17 +23,30 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
 def find_hosts(inventory: Path, options: RunOptions) -> list[str]:
-    """Return the hosts that a reset with these options would change."""
+    """Return the hosts that a reset with these options would change. Connects to none."""
     with open_cluster(inventory, options) as cluster:
         return cluster.chosen()
 
 
+class Agree(Protocol):
+    """Asks for consent with the hosts and the consequences for other hosts; an exception ends the reset."""
+
+    def __call__(self, hosts: Sequence[str], consequences: Sequence[str]) -> None: ...
+
+
 def reset_hosts(
-    inventory: Path, options: RunOptions, callbacks: Callbacks, *, force: bool = False
+    inventory: Path,
+    options: RunOptions,
+    callbacks: Callbacks,
+    agree: Agree,
+    *,
+    force: bool = False,
+    without_quorum: bool = False,
 ) -> RunResult:
     """Stop and remove everything that `up` installed. Raises KprovError.
 
-    `force`: also on hosts that are still in the cluster of the others.
+    `force`: also on hosts that are still in the cluster of the others; their members leave etcd first.
+    `without_quorum`: also if etcd then loses its quorum.
     """
     with (
         open_cluster(inventory, options, callbacks) as cluster,
@@ -39,11 +54,19 @@ def reset_hosts(
     ):
         hooks = find_hooks(cluster.engine.inventory.directory, "reset", OPERATIONS)
         connect_hosts(cluster, cluster.members(*GROUPS))
-        if options.limit and not force:
-            refuse_present(cluster, read_membership(cluster))
+        chosen, departure = cluster.chosen(), Departure()
+        hosts = [host for host in chosen if host not in cluster.engine.unreachable_hosts]
+        if options.limit:
+            membership = read_membership(cluster)
+            if not force:
+                refuse_present(cluster, membership)
+            departure = plan_departure(cluster, membership, hosts, without_quorum=without_quorum)
+        agree(chosen, departure.consequences)
         with catch_failure(cluster, hooks, options, callbacks):
             if hooks.before is not None:
                 run_hook(cluster, hooks.before, "reset", "before", options)
+            if not options.check:
+                leave_etcd(cluster, departure, hosts)
             cluster.engine.options = replace(
                 options, command="reset", journal=options.journal or cluster.artifacts / "journal"
             )
@@ -68,22 +91,18 @@ def refuse_present(cluster: Cluster, membership: Membership) -> None:
     if not others:
         return
     places = {host: list_places(cluster, membership, host) for host in chosen}
-    present = {host: found for host, found in places.items() if found}
+    present = {
+        host: ["a member of etcd"] * bool(members) + ["a node"] * is_node
+        for host, (members, is_node) in places.items()
+        if members or is_node
+    }
     if not present:
         return
     described = ", ".join(f"{host} ({' and '.join(found)})" for host, found in present.items())
     names = " ".join(present)
     text = (
         f"still in the cluster of {', '.join(others)}: {described}. `kprov node remove {names}` takes "
-        f"{'it' if len(present) == 1 else 'them'} out first. --force resets without that"
+        f"{'it' if len(present) == 1 else 'them'} out first. --force only takes members out of etcd, "
+        "and resets"
     )
     raise InputError(text, field="--limit")
-
-
-def list_places(cluster: Cluster, membership: Membership, host: str) -> list[str]:
-    """Return what a host certainly is in the cluster: a member of etcd, a node."""
-    members = find_members(
-        membership.members or [], name=cluster.member_name(host), address=cluster.address(host)
-    )
-    places = ["a member of etcd"] if members and "etcd" in cluster.engine.inventory.group_names(host) else []
-    return places + (["a node"] if cluster.node_name(host) in (membership.nodes or ()) else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -18,7 +19,14 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="With --limit: also hosts that are still in the cluster of the others."),
+        typer.Option(
+            "--force",
+            help="With --limit: also hosts that are still in the cluster of the others. "
+            "Their members leave etcd.",
+        ),
+    ] = False,
+    without_quorum: Annotated[
+        bool, typer.Option("--without-quorum", help="With --limit: also if etcd then loses its quorum.")
     ] = False,
     check: Check = False,
     verbose: Verbose = 0,
@@ -32,10 +40,25 @@ def command(
 
     given.unlock()
     options = replace(given.host_options(), check=check)
-    names = reset.find_hosts(given.path, options)
-    if not yes and not check:
-        confirm(f"Remove the cluster and all its data from {', '.join(names)}?")
-    result = reset.reset_hosts(given.path, options, Progress(verbose=verbose), force=force)
+
+    asks = not yes and not check
+    # Only a host of the others' cluster has consequences for it, which are known after a look at them.
+    asks_late = force or without_quorum
+
+    def ask(hosts: Sequence[str]) -> None:
+        confirm(f"Remove the cluster and all its data from {', '.join(hosts)}?")
+
+    def agree(hosts: Sequence[str], consequences: Sequence[str]) -> None:
+        for sentence in consequences:
+            typer.echo(sentence)
+        if asks and asks_late:
+            ask(hosts)
+
+    if asks and not asks_late:
+        ask(reset.find_hosts(given.path, options))
+    result = reset.reset_hosts(
+        given.path, options, Progress(verbose=verbose), agree, force=force, without_quorum=without_quorum
+    )
     console.print()
     print_table(
         ("HOST", "OK", "CHANGED", "FAILED"),

@@ -231,7 +231,7 @@ def test_up_and_reset_wait_for_the_end_of_an_operation(run: Run, tmp_path: Path)
         with pytest.raises(InputError, match=holder):
             install_cluster(tmp_path, RunOptions(), SilentCallbacks(), lambda _: None)
         with pytest.raises(InputError, match="another operation works on this cluster"):
-            reset_hosts(tmp_path, RunOptions(), SilentCallbacks())
+            reset_hosts(tmp_path, RunOptions(), SilentCallbacks(), lambda hosts, consequences: None)
 
 
 @pytest.mark.parametrize("options", [{"plan_only": True}, {"check": True}])

@@ -52,7 +52,7 @@ def test_what_the_hosts_are_and_the_command_are_named(cluster: Cluster, hosts: s
     with pytest.raises(InputError) as caught:
         refuse_present(limit(cluster, hosts), KNOWN)
     assert text in str(caught.value)
-    assert str(caught.value).endswith("--force resets without that")
+    assert str(caught.value).endswith("--force only takes members out of etcd, and resets")
 
 
 def test_a_reset_of_hosts_that_left_or_of_all_hosts_is_not_refused(cluster: Cluster) -> None:
