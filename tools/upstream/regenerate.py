@@ -23,7 +23,7 @@ Types = dict[str, dict[str, Any]]
 
 
 def generate(source: Path, go: str) -> str:
-    """The text of the JSON file for a source tree."""
+    """Return the text of the JSON file for a source tree."""
     files = sorted(str(path) for path in TOOLS.glob("*.go"))
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GO111MODULE": "off"}
     # Without a module, and in its own folder: a go.mod or go.work above has no effect.
@@ -35,7 +35,7 @@ def generate(source: Path, go: str) -> str:
 
 
 def describe_changes(old: Types, new: Types) -> Iterator[str]:
-    """A line for each type, field and enumerated value that was added, removed or changed."""
+    """Yield a line for each type, field and enumerated value that was added, removed or changed."""
     yield from (f"+ type {name}" for name in sorted(new.keys() - old.keys()))
     yield from (f"- type {name}" for name in sorted(old.keys() - new.keys()))
     for name in sorted(old.keys() & new.keys()):

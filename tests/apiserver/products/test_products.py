@@ -1,7 +1,7 @@
 """Definitions and objects of other projects, from the folders of products in KPROV_TEST_PRODUCTS.
 
-A folder PRODUCT has definitions/*.yaml and examples/*.yaml. Nothing of them is part of this project: see
-docs/custom-resources.md for how to fill the folder. The run writes PRODUCT.report.json beside it.
+A folder PRODUCT has definitions/*.yaml and examples/*.yaml. Nothing of them is part of this
+project: docs/custom-resources.md says how to fill the folder. The run writes PRODUCT.report.json beside it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from testinfra.host import Host
 
 @pytest.fixture
 def requests(host: Host) -> Iterator[list[str]]:
-    """What a proxy is asked for, which has nothing."""
+    """Return what a proxy is asked for, which has nothing."""
     asked: list[str] = []
 
     class Proxy(BaseHTTPRequestHandler):
