@@ -360,9 +360,12 @@ def _parse_extra_vars(text: str) -> dict[str, Any]:
         if bad is not None:
             raise InputError(f"{bad!r} is not key=value", field="--extra-vars")
         loaded = {key: strip_quotes(value) for key, _, value in pairs}
+    file = Path(text[1:]) if text.startswith("@") else None
     if loaded is not None and not isinstance(loaded, dict):
-        raise InputError("must be a mapping of variables", field="--extra-vars")
+        raise InputError("must be a mapping of variables", file=file, field="--extra-vars")
     for name in loaded or {}:
         if not str(name).isidentifier():
-            raise InputError(f"{name!r} is not a valid variable name", field="--extra-vars")
+            line = yaml_file.line_of(loaded, name) if file is not None else None
+            text = f"{name!r} is not a valid variable name"
+            raise InputError(text, file=file, line=line, field="--extra-vars")
     return dict(loaded or {})

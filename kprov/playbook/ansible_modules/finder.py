@@ -51,7 +51,20 @@ def find_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
             module = _find_in_collection(collection, word, search)
             if module is not None:
                 return module
-    return _find_builtin(word, search)
+    return _find_builtin(word, search) or _find_without_module(word, search)
+
+
+def _find_without_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
+    """Find an action plugin that has no module, or a module for Windows, beside the play or in a role."""
+    for folder in search.folders:
+        action = folder / "action_plugins" / f"{word}.py"
+        if word.isidentifier() and action.is_file():
+            return AnsibleModule(word, action, search.folders, search.collections, action)
+    for folder in (*(folder / "library" for folder in search.folders), *search.paths.modules):
+        path = folder / f"{word}.ps1"
+        if path.is_file():
+            return _make_module(word, path, search)
+    return None
 
 
 def _find_in_folder(folder: Path, name: str) -> Path | None:
@@ -93,12 +106,27 @@ def _find_in_collection(collection: str, name: str, search: ModuleSearch) -> Ans
         target = routing.split_redirect(route)
         if target is None:
             *below, last = name.split(".")
-            path = _find_in_folder((folder / "plugins" / "modules").joinpath(*below), last)
-            return None if path is None else _make_module(f"{collection}.{name}", path, search, folder)
+            return _find_in_plugins(folder / "plugins", below, last, f"{collection}.{name}", search)
         collection, name = target
         if collection in _BUILTIN:
             return _find_builtin(name, search)
     raise InputError(f"the module {collection}.{name} redirects in a circle")
+
+
+def _find_in_plugins(
+    plugins: Path, below: list[str], last: str, name: str, search: ModuleSearch
+) -> AnsibleModule | None:
+    """Find a module of a collection: a program, one for Windows, or an action plugin without a module."""
+    modules = plugins.joinpath("modules", *below)
+    path = _find_in_folder(modules, last)
+    if path is None and (modules / f"{last}.ps1").is_file():
+        path = modules / f"{last}.ps1"
+    if path is not None:
+        return _make_module(name, path, search, plugins.parent)
+    action = plugins / "action" / f"{last}.py"
+    if not below and action.is_file():
+        return AnsibleModule(name, action, search.folders, search.collections, action)
+    return None
 
 
 def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:

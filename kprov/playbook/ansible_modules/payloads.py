@@ -83,7 +83,7 @@ def check_runnable(module: AnsibleModule, kind: str | None = None) -> None:
             f"({module.action}); such action plugins are not supported"
         )
     kind = kind or detect_kind(module.path.read_bytes())
-    if kind == "powershell":
+    if kind == "powershell" or module.path.suffix == ".ps1":
         raise InputError(f"the module {module.name} is for Windows ({module.path}); hosts are Linux")
     if kind == "ansiballz" and not ansible_core.is_installed():
         raise InputError(

@@ -11,6 +11,7 @@ from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules import finder
 from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.loading import module_names, play_checks, playbook_keywords
+from kprov.playbook.loading.problems import MissingError
 from kprov.playbook.model.ansible_module import AnsibleModule
 
 
@@ -98,6 +99,7 @@ def find_module_name(
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
         text = explain_unsupported_module(word, keywords, search)
+        raise MissingError(text, file=file, line=yaml_file.line_of(entry, word))
     raise InputError(text, file=file, line=yaml_file.line_of(entry, word))
 
 

@@ -135,7 +135,16 @@ FREE_FORM_OPTIONS = {
     "strip_empty_ends",
 }
 #: Modules whose text is one value.
-SINGLE_VALUE = {"meta", "include_tasks", "import_tasks", "include_vars"}
+SINGLE_VALUE = {
+    "meta",
+    "include_tasks",
+    "import_tasks",
+    "include_vars",
+    "win_command",
+    "win_shell",
+    "ansible.windows.win_command",
+    "ansible.windows.win_shell",
+}
 
 
 def short_name(name: str) -> str:

@@ -110,6 +110,8 @@ def check_keyword_types(entry: Any, what: str, file: Path) -> None:
                 field="vars",
             )
     _check_names_of_results(entry, file)
+    _check_module_defaults(entry, file)
+    _check_texts(entry, file)
     notified = entry.get("notify")
     for name in notified if isinstance(notified, list) else [notified]:
         if isinstance(name, (dict, list)):
@@ -119,6 +121,49 @@ def check_keyword_types(entry: Any, what: str, file: Path) -> None:
                 line=yaml_file.line_of(entry, "notify"),
                 field="notify",
             )
+
+
+def _check_module_defaults(entry: Any, file: Path) -> None:
+    """Raise InputError unless `module_defaults` is a mapping, mappings, or a template."""
+    defaults = entry.get("module_defaults")
+    for mapping in defaults if isinstance(defaults, list) else [defaults]:
+        if mapping is None or isinstance(mapping, dict) or "{{" in str(mapping):
+            continue
+        raise InputError(
+            f"module_defaults must be a mapping of modules, not a {type_name(mapping)}",
+            file=file,
+            line=yaml_file.line_of(entry, "module_defaults"),
+            field="module_defaults",
+        )
+
+
+def _check_texts(entry: Any, file: Path) -> None:
+    """Raise InputError for values that must be text but are not, and would be taken for a name."""
+    target = entry.get("delegate_to")
+    tags = entry.get("tags")
+    for keyword, values in (("delegate_to", [target]), ("tags", tags if isinstance(tags, list) else [tags])):
+        for value in values:
+            if isinstance(value, (dict, list)):
+                raise InputError(
+                    f"{keyword} must be text, not hold a {type_name(value)}",
+                    file=file,
+                    line=yaml_file.line_of(entry, keyword),
+                    field=keyword,
+                )
+
+
+def check_vars_files(entry: Any, file: Path) -> None:
+    """Raise InputError for an entry of `vars_files` that is neither a name nor a list of names."""
+    files = entry.get("vars_files")
+    for item in files if isinstance(files, list) else [files]:
+        for name in item if isinstance(item, list) else [item]:
+            if name is not None and not isinstance(name, str):
+                raise InputError(
+                    f"vars_files must hold names of files, not a {type_name(name)}",
+                    file=file,
+                    line=yaml_file.line_of(entry, "vars_files"),
+                    field="vars_files",
+                )
 
 
 def _check_names_of_results(entry: Any, file: Path) -> None:

@@ -23,7 +23,7 @@ from kprov.playbook.loading import (
     template_checks,
     templated_action,
 )
-from kprov.playbook.loading.problems import Problems, defer_problem
+from kprov.playbook.loading.problems import MissingError, Problems, defer_problem
 from kprov.playbook.model.ansible_module import AnsibleModule
 from kprov.playbook.model.plays import Block, Node, Play, Role, Task
 from kprov.playbook.model.search_paths import SearchPaths
@@ -81,10 +81,12 @@ class PlayLoader:
             text = f"must be text or a list, not {entry['hosts']!s}; quote it"
             raise InputError(text, file=self.path, line=yaml_file.line_of(entry, "hosts"), field="hosts")
         strategy, warnings = self._choose_strategy(entry)
+        login = {"remote_user": entry["user"]} if "user" in entry and "remote_user" not in entry else {}
         self._check_choice(entry, "order", playbook_keywords.ORDERS)
         keyword_checks.check_prompts(entry, self.path)
+        play_checks.check_vars_files(entry, self.path)
         play = Play(
-            {**entry, **strategy},
+            {**entry, **login, **strategy},
             file=str(self.path),
             line=line,
             name=str(entry.get("name") or _format_hosts(entry["hosts"])),
@@ -383,6 +385,8 @@ class PlayLoader:
             args = arguments.parse_arguments(
                 module, entry[word], entry.get("args"), file, entry.lines.get(word)
             )
+            if module in ("import_role", "include_role") and "name" not in args and "role" in args:
+                args = {("name" if key == "role" else key): value for key, value in args.items()}
             check = functools.partial(
                 arguments.check_arguments, word, module, args, file, entry.lines.get(word), entry
             )
@@ -500,7 +504,7 @@ def find_task_file(task: Task, name: str) -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    raise InputError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
+    raise MissingError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
 
 
 def _format_hosts(hosts: Any) -> str:

@@ -67,6 +67,7 @@ PLAY = (COMMON - {"when", "delegate_to", "delegate_facts", "notify"}) | {
     "force_handlers",
     "order",
     "fact_path",
+    "user",  # an older name of remote_user
 }
 IMPORT_PLAYBOOK = {"import_playbook", "name", "vars", "tags", "when"}
 ROLE = (COMMON - {"name", "notify"}) | {"role", "name"}

@@ -9,6 +9,10 @@ from pathlib import Path
 from kprov.errors import InputError
 
 
+class MissingError(InputError):
+    """A role, a file of tasks or a module is not there, or not there yet."""
+
+
 class Problems:
     """The mistakes in a playbook and in the files that it uses."""
 

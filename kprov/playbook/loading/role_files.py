@@ -10,6 +10,7 @@ from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules.finder import find_collection_folder
 from kprov.playbook.ansible_modules.search import ModuleSearch
+from kprov.playbook.loading.problems import MissingError
 from kprov.playbook.model.plays import Node
 from kprov.playbook.model.search_paths import SearchPaths
 
@@ -45,7 +46,7 @@ def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> 
     if name.count(".") == 2:
         collection = name.rpartition(".")[0]
         hint += f"; if it is a role of a collection: ansible-galaxy collection install {collection}"
-    raise InputError(
+    raise MissingError(
         f"the role {name!r} was not found in {', '.join(map(str, folders))}{hint}",
         file=place[0],
         line=place[1],

@@ -7,16 +7,26 @@ from pathlib import Path
 
 from kprov.playbook.loading import play_loader, playbook_loader
 from kprov.playbook.loading.play_checks import walk_tasks
-from kprov.playbook.loading.problems import Problems
+from kprov.playbook.loading.problems import MissingError, Problems
 from kprov.playbook.model.plays import Play, Task
 
 
 def check_static_includes(path: Path, plays: Iterable[Play]) -> None:
-    """Read each included file that has a literal name. Raises InputError with all problems."""
+    """Read each included file that has a literal name. Raises InputError with all problems.
+
+    What is missing there goes to the warnings of the play: it may be there when the include runs, which
+    may also never be.
+    """
     problems = Problems()
     for play in plays:
         tasks = [task for section in play.sections for task in walk_tasks(section)]
-        _read_includes([*tasks, *play.handlers], play, problems, set())
+        found = Problems()
+        _read_includes([*tasks, *play.handlers], play, found, set())
+        for problem in found.found:
+            if isinstance(problem, MissingError):
+                play.warnings.append(str(problem))
+            else:
+                problems.found.append(problem)
     problems.report(path)
 
 

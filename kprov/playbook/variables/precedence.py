@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kprov.errors import InputError
 from kprov.inventory import trust
 from kprov.inventory.model import Inventory
 from kprov.playbook.model.plays import Node, Play, Role
@@ -228,7 +229,10 @@ class Variables:
                 path = play.directory / str(self.templar.render(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
-                variables.update(trust.load_variables(path) or {})
+                document = trust.load_variables(path)
+                if not isinstance(document or {}, dict):
+                    raise InputError("must be a mapping of variables", file=path, line=1)
+                variables.update(document or {})
                 break
         return variables
 

@@ -135,6 +135,19 @@ def test_the_debugger_has_no_effect_and_is_warned_of(bench: Any, place: str) -> 
         ("- hosts: all\n  tasks:\n    - block: []\n      vars: 1\n", ["play.yml:4", "vars of a block"]),
         ("- hosts: all\n  roles:\n    - role: x\n      vars: 1\n", ["play.yml:4", "vars of a role"]),
         ("- import_playbook: x.yml\n  vars: [a]\n", ["play.yml:2", "must be a mapping"]),
+        ("- hosts: all\n  module_defaults: text\n", ["play.yml:2", "module_defaults must be a mapping"]),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      module_defaults: [text]\n",
+            ["play.yml:4", "module_defaults must be a mapping"],
+        ),
+        ("- hosts: all\n  tags: {a: b}\n", ["play.yml:2", "tags must be text"]),
+        ("- hosts: all\n  tasks:\n    - ping:\n      tags: [[a]]\n", ["play.yml:4", "tags must be text"]),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      delegate_to: {a: b}\n",
+            ["play.yml:4", "delegate_to must be text, not hold a dict"],
+        ),
+        ("- hosts: all\n  vars_files: [{a: b}]\n", ["play.yml:2", "vars_files must hold names of files"]),
+        ("- hosts: all\n  vars_files: [[a, 5]]\n", ["play.yml:2", "vars_files must hold names of files"]),
     ],
 )
 def test_a_keyword_of_a_wrong_type_is_refused_with_its_place(bench: Any, text: str, words: list[str]) -> None:

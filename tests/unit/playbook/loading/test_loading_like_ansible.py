@@ -71,3 +71,40 @@ def test_the_collection_of_a_folder() -> None:
     assert find_own_collection(Path("/x/ansible_collections/space/tools/playbooks")) == ["space.tools"]
     assert find_own_collection(Path("/x/ansible_collections/space")) == []
     assert find_own_collection(Path("/x/playbooks")) == []
+
+
+def test_a_role_to_include_may_be_named_by_the_argument_role(bench: Any) -> None:
+    bench.write("roles/r/tasks/main.yml", "- {name: Hello, debug: }\n")
+    for module in ("include_role", "import_role"):
+        bench.recorder.seen.clear()
+        assert bench.play(f"- hosts: a\n  gather_facts: false\n  tasks:\n    - {module}: {{role: r}}\n").ok
+        assert bench.outcomes()["r : Hello"] == "ok"
+
+
+def test_user_of_a_play_is_the_remote_user(bench: Any) -> None:
+    path = bench.write("play.yml", "- hosts: a\n  user: deploy\n  tasks: []\n")
+    with bench.engine() as engine:
+        ((play, _),) = engine.list_plays(path)
+    assert play.get("remote_user") == "deploy"
+
+
+@pytest.mark.parametrize("name", ["win_shell", "ansible.windows.win_command"])
+def test_a_command_for_windows_is_text(bench: Any, name: str) -> None:
+    top = "collections/ansible_collections/ansible/windows/plugins/modules"
+    bench.write(
+        f"{top}/{name.rsplit('.', maxsplit=1)[-1]}.ps1",
+        "#!powershell\n#AnsibleRequires -CSharpUtil Ansible.Basic\n",
+    )
+    bench.write(f"library/{name}.ps1", "#!powershell\n")
+    text = f'- hosts: a\n  gather_facts: false\n  tasks:\n    - {name}: $x.Replace("\'", 1)\n      when: n == 2\n'
+    assert bench.play(text).ok
+    assert "is for Windows" in bench.recorder.warnings[0]
+
+
+def test_an_action_plugin_without_a_module_is_warned_of(bench: Any) -> None:
+    bench.write("action_plugins/own_action.py", "")
+    bench.write("collections/ansible_collections/own/things/plugins/action/act.py", "")
+    text = "- hosts: a\n  gather_facts: false\n  tasks:\n    - own_action: {x: 1}\n      when: n == 2\n"
+    assert bench.play(text + "    - own.things.act: {}\n      when: n == 2\n").ok
+    assert len(bench.recorder.warnings) == 2
+    assert "has a part that runs on the operator's machine" in bench.recorder.warnings[1]

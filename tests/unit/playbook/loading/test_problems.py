@@ -61,23 +61,37 @@ def test_a_role_that_is_not_found_is_named_with_its_place(bench: Any, text: str,
 
 
 def test_files_that_are_included_by_name_are_read_by_a_syntax_check_only(bench: Any) -> None:
-    bench.write("one.yml", "- nosuch:\n- include_tasks: two.yml\n- include_tasks: '{{ x }}.yml'\n")
-    bench.write("two.yml", "- debgu: {mesg: x}\n- include_tasks: one.yml\n")
+    bench.write("one.yml", "- debug:\n  whne: x\n- include_tasks: two.yml\n- include_tasks: '{{ x }}.yml'\n")
+    bench.write("two.yml", "- debug:\n  whne: x\n- include_tasks: one.yml\n")
     bench.write("roles/r/tasks/main.yml", "- include_tasks: deep.yml\n")
-    bench.write("roles/r/tasks/deep.yml", "- fiel: {}\n")
+    bench.write("roles/r/tasks/deep.yml", "- import_role: {nmae: x}\n")
     text = HEAD + "  tasks:\n    - include_tasks: {file: one.yml}\n      when: false\n"
-    text += "    - include_role: {name: r}\n    - include_tasks: none.yml\n"
+    text += "    - include_role: {name: r}\n"
     said = problems(bench, text, includes=True)
-    for place in (
-        "one.yml:1: ",
-        "two.yml:1: ",
-        "roles/r/tasks/deep.yml:1: ",
-        "play.yml:7: the file none.yml",
-    ):
+    for place in ("one.yml:2: ", "two.yml:2: ", "roles/r/tasks/deep.yml:1: "):
         assert place in said
     path = bench.write("play.yml", text)
     with bench.engine() as engine:
         assert engine.list_plays(path)
+
+
+def test_what_included_files_miss_is_warned_of_by_a_syntax_check(bench: Any) -> None:
+    bench.write("one.yml", "- nosuch:\n- include_role: {role: gone}\n- include_tasks: none.yml\n")
+    path = bench.write("play.yml", HEAD + "  tasks:\n    - include_tasks: one.yml\n")
+    with bench.engine() as engine:
+        ((play, _),) = engine.list_plays(path, includes=True)
+    found = [text.replace(f"{bench.folder}/", "") for text in play.warnings]
+    for text, words in zip(
+        found,
+        (
+            "one.yml:1: the module 'nosuch'",
+            "one.yml:2: roles: the role 'gone'",
+            "one.yml:3: the file none.yml",
+        ),
+        strict=True,
+    ):
+        assert text.startswith(words)
+    assert not bench.play(HEAD + "  tasks:\n    - include_tasks: one.yml\n").ok
 
 
 def test_an_included_file_is_refused_with_all_its_problems(bench: Any) -> None:
