@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kprov.contract.scheduler.arguments import NodeResourcesFitArgs
+from kprov.contract.scheduler.arguments import NodeResourcesFitArgs, ResourceWeight, ScoringStrategy
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.api.decoding import convert
 from kprov.kube.machinery.json_object import JsonObject
@@ -240,8 +240,8 @@ def test_a_class_wakes_the_pods_that_request_its_resource(devices: DeviceListers
 
 
 def test_scores_count_the_devices_of_nodes_that_do_not_have_the_resource(devices: DeviceListers) -> None:
-    strategy = {"type": "LeastAllocated", "resources": [{"name": GPU, "weight": 1}]}
-    fit = NodeResourcesFit(convert({"scoringStrategy": strategy}, NodeResourcesFitArgs), devices)
+    strategy = ScoringStrategy(type="LeastAllocated", resources=[ResourceWeight(name=GPU)])
+    fit = NodeResourcesFit(NodeResourcesFitArgs(scoring_strategy=strategy), devices)
     pool = {"name": "devices", "generation": 1, "resourceSliceCount": 1}
     names = [{"name": name} for name in ("d", "e", "f", "g")]
     spec = {"driver": "gpu.org", "nodeName": "devices", "pool": pool, "devices": names}

@@ -168,7 +168,8 @@ def _has_unpruned_defaults(schema: JsonObject) -> bool:
 
 def _find_many_fields(spec: JsonObject, old: JsonObject) -> frozenset[str]:
     """Return the names of versions that keep more selectable fields than allowed, "" for what all share."""
-    stored = {version.get("name"): version.get("selectableFields") or [] for version in old["versions"]}
+    versions = old.get("versions") or ()
+    stored = {version.get("name"): version.get("selectableFields") or [] for version in versions}
     kept = {
         version.get("name", "")
         for version in spec.get("versions") or ()
