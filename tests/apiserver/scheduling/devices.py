@@ -64,7 +64,7 @@ class Devices:
         """more: of the pod's spec."""
         references = [{"name": claim, "resourceClaimName": claim} for claim in claims]
         container = build_container(resources={"claims": [{"name": claim} for claim in claims]})
-        body = build_pod(name, containers=[container], resourceClaims=references, **more)
+        body = build_pod(name, **{"containers": [container], "resourceClaims": references} | more)
         ok(self.space.server, "POST", self.space.pods, body)
 
     def get_claim(self, name: str) -> JsonObject:

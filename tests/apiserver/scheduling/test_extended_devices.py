@@ -63,7 +63,7 @@ def test_a_pod_gets_devices_for_its_extended_resource(devices: Devices) -> None:
     pod = space.get_pod("p")
     assert pod["spec"]["nodeName"] == NODES[1]
     mapping = {
-        "containerName": "pause",
+        "containerName": "c",
         "resourceName": space.resource,
         "requestName": "container-0-request-0",
     }
