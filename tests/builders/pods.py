@@ -36,7 +36,9 @@ def build_pod(
     return {
         "kind": "Pod",
         "apiVersion": "v1",
-        "metadata": build_metadata(name, namespace=namespace, labels=labels, **metadata or {}),
+        "metadata": build_metadata(
+            **{"name": name, "namespace": namespace, "labels": labels} | dict(metadata or {})
+        ),
         "spec": {"containers": containers} | spec,
     } | ({} if status is None else {"status": dict(status)})
 
