@@ -14,7 +14,7 @@ def build_claim(
 ) -> JsonObject:
     """Return a claim of a volume of that size for one node."""
     whole = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    return {"metadata": build_metadata(name, **metadata or {}), "spec": whole | spec}
+    return {"metadata": build_metadata(name, metadata), "spec": whole | spec}
 
 
 def build_device_claim(
@@ -22,4 +22,4 @@ def build_device_claim(
 ) -> JsonObject:
     """Return a claim of devices of the class gpu. exactly: fields of its request r."""
     requests = [{"name": "r", "exactly": {"deviceClassName": "gpu"} | exactly}]
-    return {"metadata": build_metadata(name, **metadata or {}), "spec": {"devices": {"requests": requests}}}
+    return {"metadata": build_metadata(name, metadata), "spec": {"devices": {"requests": requests}}}

@@ -9,8 +9,12 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def build_metadata(
-    name: str, *, namespace: str = "", uid: str = "", labels: Mapping[str, str] | None = None, **fields: Any
+    name: str,
+    more: Mapping[str, Any] | None = None,
+    *,
+    namespace: str = "",
+    labels: Mapping[str, str] | None = None,
 ) -> JsonObject:
-    """Return metadata without the fields that are empty. fields: further ones."""
-    metadata: JsonObject = {"name": name, "namespace": namespace, "uid": uid, "labels": dict(labels or {})}
-    return {key: value for key, value in metadata.items() if value} | fields
+    """Return metadata without the fields that are empty. more: further fields, which win."""
+    metadata: JsonObject = {"name": name, "namespace": namespace, "labels": dict(labels or {})}
+    return {key: value for key, value in metadata.items() if value} | dict(more or {})

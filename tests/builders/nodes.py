@@ -23,7 +23,7 @@ def build_node(
     return {
         "kind": "Node",
         "apiVersion": "v1",
-        "metadata": build_metadata(name, labels=labels, **metadata or {}),
+        "metadata": build_metadata(name, metadata, labels=labels),
         "spec": spec,
     } | ({} if status is None else {"status": dict(status)})
 

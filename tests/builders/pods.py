@@ -36,9 +36,7 @@ def build_pod(
     return {
         "kind": "Pod",
         "apiVersion": "v1",
-        "metadata": build_metadata(
-            **{"name": name, "namespace": namespace, "labels": labels} | dict(metadata or {})
-        ),
+        "metadata": build_metadata(name, metadata, namespace=namespace, labels=labels),
         "spec": {"containers": containers} | spec,
     } | ({} if status is None else {"status": dict(status)})
 

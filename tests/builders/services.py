@@ -16,7 +16,7 @@ def build_service(name: str = "web", *, metadata: Mapping[str, Any] | None = Non
     return {
         "kind": "Service",
         "apiVersion": "v1",
-        "metadata": build_metadata(name, **metadata or {}),
+        "metadata": build_metadata(name, metadata),
         "spec": {"ports": [{"port": 80}]} | spec,
     }
 

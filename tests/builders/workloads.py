@@ -18,7 +18,7 @@ def build_deployment(
     **spec: Any,
 ) -> JsonObject:
     """Return a deployment. labels: of its pods, `app` and its name without any."""
-    return _build_workload("Deployment", build_metadata(name, **metadata or {}), labels, spec)
+    return _build_workload("Deployment", build_metadata(name, metadata), labels, spec)
 
 
 def build_replica_set(
@@ -29,7 +29,7 @@ def build_replica_set(
     **spec: Any,
 ) -> JsonObject:
     """Return a replica set. labels: of its pods, `app` and its name without any."""
-    return _build_workload("ReplicaSet", build_metadata(name, **metadata or {}), labels, spec)
+    return _build_workload("ReplicaSet", build_metadata(name, metadata), labels, spec)
 
 
 def build_stateful_set(
@@ -41,7 +41,7 @@ def build_stateful_set(
 ) -> JsonObject:
     """Return a stateful set. labels: of its pods, `app` and its name without any."""
     return _build_workload(
-        "StatefulSet", build_metadata(name, **metadata or {}), labels, {"serviceName": name} | spec
+        "StatefulSet", build_metadata(name, metadata), labels, {"serviceName": name} | spec
     )
 
 

@@ -77,7 +77,8 @@ def _check_rule(raw: JsonObject, place: _Place, path: str, known: frozenset[str]
     if rule.program.result_type not in {"bool", "dyn"}:
         yield field.invalid(f"{path}.rule", raw, "cel expression must evaluate to a bool")
         return
-    yield from _check_message(raw, path)
+    if raw.get("messageExpression"):
+        yield from _check_message(raw, path)
     if rule.uses_old:
         if place.uncorrelatable is not None:
             text = "oldSelf cannot be used on the uncorrelatable portion of the schema within "
