@@ -42,6 +42,8 @@ _KEEPALIVE_SECONDS: Final = 180
 _MAX_PIPELINED: Final = 64
 #: How long a client may take to read a whole response, as long as upstream's --request-timeout.
 _SEND_SECONDS: Final = 60.0
+#: How long a tunnel's handler may take for the bytes of a client that has disconnected.
+_TUNNEL_END_SECONDS: Final = 60.0
 #: Bodies up to this size are written together with their head.
 _MAX_JOINED_BYTES: Final = 64 * 1024
 #: Go's bodies of refusals, where they differ from the status line.
@@ -125,16 +127,29 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        self._listener.connections.discard(self)
         gone = ClientGoneError("the client is gone")
         self._parser.end(gone)
-        if self._tunnel is not None:
-            self._tunnel.end()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(gone)
             self._drained.exception()  # nobody may be waiting
+        if self._tunnel is not None:
+            self._tunnel.end()
+            if self._tunnel.is_read_to_end and self._task is not None:
+                self._finish_tunnel(self._task)
+                return
+        self._listener.connections.discard(self)
         if self._task is not None:
             self._task.cancel()
+
+    def _finish_tunnel(self, task: asyncio.Task[None]) -> None:
+        """Let the handler pass on what the client sent before it disconnected."""
+        timer = self._loop.call_later(_TUNNEL_END_SECONDS, task.cancel)
+
+        def end(_: asyncio.Task[None]) -> None:
+            timer.cancel()
+            self._listener.connections.discard(self)
+
+        task.add_done_callback(end)
 
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:

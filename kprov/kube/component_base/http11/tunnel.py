@@ -35,11 +35,17 @@ class Tunnel:
         self.read = incoming.read
         #: Return the unread bytes without waiting.
         self.take_unread = incoming.take_unread
+        #: Whether the handler reads until the client disconnects. Its task outlives the connection then.
+        self.is_read_to_end = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """All bytes, until the client disconnects."""
-        while data := await self.read():
-            yield data
+        """All bytes that the client has sent, also those that arrived just before it disconnected."""
+        self.is_read_to_end = True
+        try:
+            while data := await self.read():
+                yield data
+        finally:
+            self.is_read_to_end = False
 
     async def write(self, data: bytes) -> None:
         """Send. Wait while too much is unsent. ConnectionResetError: the client has disconnected."""

@@ -125,7 +125,7 @@ class WebSocket:
 
     async def _iter_slices(self) -> AsyncIterator[bytes]:
         """Yield what the client sends, a little at a time."""
-        while data := await self._tunnel.read():
+        async for data in self._tunnel:
             for start in range(0, len(data), _SLICE_BYTES):
                 if start:
                     await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from kprov.kube.component_base.http11 import connection as connections
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
@@ -340,6 +341,57 @@ async def test_tunnel_gets_the_bytes_behind_an_upgrade_request(connect: Connect)
     assert await client.until(b"O") == b"HALLO"
     client.send(b" again.")
     assert await client.rest() == b" AGAIN."
+
+
+SHOUT = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: shout\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_all_bytes_of_a_tunnel_are_read_though_the_client_has_disconnected(connect: Connect) -> None:
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def collect(request: Request) -> BaseResponse:
+        assert request.connection is not None
+        answer = StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "shout"})
+        answer.start(request)
+        data = b""
+        async for piece in request.connection.tunnel():
+            while request.connection.transport is not None:  # noqa: ASYNC110  nothing else tells it
+                await asyncio.sleep(0.001)
+            data += piece
+        received.set_result(data)
+        return answer
+
+    client = await connect(collect)
+    client.send(SHOUT + b"first ")
+    assert (await client.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    client.send(b"last")
+    client.writer.close()
+    assert await asyncio.wait_for(received, 5) == b"first last"
+
+
+async def test_a_tunnel_whose_backend_takes_nothing_ends_some_time_after_its_client(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_TUNNEL_END_SECONDS", 0.05)
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def block(request: Request) -> BaseResponse:
+        assert request.connection is not None
+        answer = StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "shout"})
+        answer.start(request)
+        try:
+            async for _ in request.connection.tunnel():
+                await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+        return answer
+
+    client = await connect(block)
+    client.send(SHOUT + b"first")
+    await client.until(b"\r\n\r\n")
+    client.writer.close()
+    assert await asyncio.wait_for(ended, 5) == "cancelled"
 
 
 async def test_upgrade_beside_a_body_is_ignored(connect: Connect) -> None:
