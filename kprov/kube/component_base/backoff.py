@@ -35,17 +35,18 @@ class Backoff:
         self._delay = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     delay: float
-    since: float
+    updated: float
 
 
 @dataclass(kw_only=True)
 class KeyedBackoff:
-    """A delay per key that doubles with each use, in seconds (client-go's flowcontrol.Backoff).
+    """A delay per key that doubles with each failure, in seconds (client-go's flowcontrol.Backoff).
 
-    A key that was not used for twice the maximum starts again. Times come from ``clock``.
+    A key without a failure for twice the maximum starts again. Times are those of ``clock``: a caller that
+    passes Unix times takes ``time.time``.
     """
 
     initial: float
@@ -53,23 +54,43 @@ class KeyedBackoff:
     clock: Callable[[], float] = time.monotonic
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
 
-    def remaining(self, key: str) -> float:
-        """Seconds until the key's delay is over; 0 when it is, or when the key was never used."""
+    def get_delay(self, key: str) -> float:
+        """Return the key's whole delay; 0 when it has none."""
         entry = self._entries.get(key)
-        if entry is None:
-            return 0.0
-        elapsed = self.clock() - entry.since
-        return 0.0 if self._is_expired(entry) else max(0.0, entry.delay - elapsed)
+        return entry.delay if entry is not None else 0.0
 
-    def use(self, key: str) -> None:
-        """Start the key's next delay."""
+    def get_remaining(self, key: str) -> float:
+        """Return the seconds of the delay that are left since the last recorded failure (0: try again)."""
         entry = self._entries.get(key)
-        delay = min(entry.delay * 2, self.maximum) if entry and not self._is_expired(entry) else self.initial
-        self._entries[key] = _Entry(delay, self.clock())
+        return self.get_remaining_since(key, entry.updated) if entry is not None else 0.0
+
+    def get_remaining_since(self, key: str, event: float) -> float:
+        """Return the seconds of the delay that are left if it began at ``event``, such as an exit."""
+        entry = self._entries.get(key)
+        if entry is None or self._is_expired(entry, event):
+            return 0.0
+        return max(0.0, event + entry.delay - self.clock())
+
+    def record_failure(self, key: str, event: float | None = None) -> None:
+        """Set the key's next delay. ``event``: when it failed, if that was not now."""
+        now = self.clock()
+        entry = self._entries.get(key)
+        if entry is None or self._is_expired(entry, now if event is None else event):
+            delay = self.initial
+        else:
+            delay = entry.delay * 2
+        self._entries[key] = _Entry(min(delay, self.maximum), now)
+
+    def forget(self, prefix: str) -> None:
+        """Remove all keys with this prefix."""
+        self._entries = {key: entry for key, entry in self._entries.items() if not key.startswith(prefix)}
 
     def drop_expired(self) -> None:
-        """Forget the keys that start again anyway."""
-        self._entries = {key: entry for key, entry in self._entries.items() if not self._is_expired(entry)}
+        """Remove the keys that start again anyway."""
+        now = self.clock()
+        self._entries = {
+            key: entry for key, entry in self._entries.items() if not self._is_expired(entry, now)
+        }
 
-    def _is_expired(self, entry: _Entry) -> bool:
-        return self.clock() - entry.since > 2 * self.maximum
+    def _is_expired(self, entry: _Entry, event: float) -> bool:
+        return event - entry.updated > 2 * self.maximum

@@ -182,10 +182,10 @@ class DaemonSetController(Controller):
                 self._recorder.event(about, "Normal", "SucceededDaemonPod", message)
                 return True
             backoff_key = f"{ds.metadata.uid}/{ds.status.observed_generation}/{node_name}"
-            if (wait := self.failed_pods.remaining(backoff_key)) > 0:
+            if (wait := self.failed_pods.get_remaining(backoff_key)) > 0:
                 self.queue.add_after(ds.key, wait)
                 return False
-            self.failed_pods.use(backoff_key)
+            self.failed_pods.record_failure(backoff_key)
             message = f"Found failed {where}, will try to kill it"
             self._recorder.event(about, "Warning", "FailedDaemonPod", message)
             return True

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.component_base import durations
-from kprov.kube.kubelet.backoff import BackOff
+from kprov.kube.component_base.backoff import KeyedBackoff
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import EventSender
@@ -15,6 +16,9 @@ from kprov.kube.kubelet.images.image_names import apply_default_tag
 from kprov.kube.kubelet.images.pull_secrets import find_credentials
 from kprov.kube.machinery.json_object import JsonObject
 
+_FIRST_BACKOFF_SECONDS: Final = 10.0
+_MAX_BACKOFF_SECONDS: Final = 300.0
+
 
 class ImageManager:
     """Pulls at most `parallel` images at a time, any number if it is 0."""
@@ -22,10 +26,9 @@ class ImageManager:
     def __init__(self, cri: CriClient, events: EventSender, *, parallel: int) -> None:
         self._cri = cri
         self._events = events
-        self._backoff = BackOff()
+        self._backoff = KeyedBackoff(initial=_FIRST_BACKOFF_SECONDS, maximum=_MAX_BACKOFF_SECONDS)
         self._pulls = asyncio.Semaphore(parallel) if parallel else None
         self._errors: dict[str, str] = {}
-        self._failed_at: dict[str, float] = {}
 
     async def ensure_image_exists(
         self, pod: Pod, container: Container, sandbox: pb.PodSandboxConfig, secrets: Sequence[JsonObject]
@@ -59,7 +62,7 @@ class ImageManager:
         secrets: Sequence[JsonObject],
     ) -> pb.Image:
         key = f"{pod.uid}_{name}"
-        if self._backoff.get_remaining(key, self._failed_at.get(key, 0.0)):
+        if self._backoff.get_remaining(key):
             text = f'Back-off pulling image "{name}"'
             self._events.send_container_event(pod, container, "Normal", "BackOff", text)
             raise ImageError("ImagePullBackOff", f"{text}: {self._errors.get(key, '')}".rstrip(": "))
@@ -70,8 +73,7 @@ class ImageManager:
         except RuntimeFailure as failure:
             text = f'Failed to pull image "{name}": {failure}'
             self._events.send_container_event(pod, container, "Warning", "Failed", text)
-            self._backoff.record_failure(key, time.time())
-            self._failed_at[key] = time.time()
+            self._backoff.record_failure(key)
             self._errors[key] = f"ErrImagePull: {failure}"
             raise ImageError("ErrImagePull", str(failure)) from failure
         image = await self._cri.image_status(name)
@@ -80,7 +82,6 @@ class ImageManager:
         now = time.monotonic()
         self._backoff.forget(key)
         self._errors.pop(key, None)
-        self._failed_at.pop(key, None)
         text = (
             f'Successfully pulled image "{name}" in {durations.render(now - started_at)}'
             f" ({durations.render(now - requested_at)} including waiting). Image size: {image.size} bytes."

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from kprov.kube.api.core import Container, LifecycleHandler, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_base import durations
-from kprov.kube.kubelet.backoff import BackOff
+from kprov.kube.component_base.backoff import KeyedBackoff
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
@@ -33,6 +34,7 @@ from kprov.kube.machinery.json_object import JsonObject
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 10.0
+_FIRST_BACKOFF_SECONDS: Final = 10.0
 _POST_START_SECONDS: Final = 3600.0
 # (pod, container, pod ips) > environment variables
 EnvironmentMaker = Callable[[Pod, Container, list[str]], Awaitable[dict[str, str]]]
@@ -74,7 +76,9 @@ class ContainerStarter:
         self._killer = killer
         self._make_environment = make_environment
         self._memory_capacity = memory_capacity
-        self._backoff = BackOff(config.max_container_backoff)
+        self._backoff = KeyedBackoff(
+            initial=_FIRST_BACKOFF_SECONDS, maximum=config.max_container_backoff, clock=time.time
+        )
         # By pod and container name: why the container does not run.
         self.waiting: dict[PodUID, dict[str, Waiting]] = {}
 
@@ -133,7 +137,7 @@ class ContainerStarter:
             return None
         finished = last.finished_at / 1e9
         key = _get_key(pod, container)
-        if left := self._backoff.get_remaining(key, finished):
+        if left := self._backoff.get_remaining_since(key, finished):
             return left
         self._backoff.record_failure(key, finished)
         return None

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from kprov.kube.api.core import Container
-from kprov.kube.kubelet.backoff import BackOff
 from kprov.kube.kubelet.pods import resources
 from kprov.kube.kubelet.runtime import dns
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
@@ -87,17 +86,3 @@ def test_host_name_and_hosts_file() -> None:
     lines = dns.render_hosts_file(named, ["10.1.0.5"], name, domain).splitlines()
     assert "10.1.0.5\tweb.sub.default.svc.cluster.local\tweb" in lines
     assert lines[-1] == "1.2.3.4\ta\tb"
-
-
-def test_restarts_wait_longer_each_time_and_start_anew_after_a_good_while() -> None:
-    now = [1000.0]
-    backoff = BackOff(300.0, clock=lambda: now[0])
-    assert backoff.get_remaining("k", 1000.0) == 0
-    delays = []
-    for _ in range(7):
-        backoff.record_failure("k", now[0])
-        delays.append(backoff.get_delay("k"))
-    assert delays == [10, 20, 40, 80, 160, 300, 300]
-    assert backoff.get_remaining("k", 1000.0) == 300.0
-    now[0] += 700
-    assert backoff.get_remaining("k", now[0]) == 0
