@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kprov import suggestions
 from kprov.errors import InputError, KprovError
 from kprov.inventory.vault.vault_format import Unsafe
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.phases import OperationContext, Phase, PlaybookFailedError
+from kprov.operations.progress import Progress
 from kprov.playbook.loading import playbook_loader
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
@@ -35,6 +36,17 @@ class Hooks:
     before: Path | None = None
     after: Path | None = None
     failed: Path | None = None
+
+
+@dataclass(frozen=True)
+class HookProgress(Progress):
+    """Whether the hooks of an operation have finished."""
+
+    key: ClassVar[str] = "hooks"
+    older_key: ClassVar[str] = "hook {field}"
+
+    before: bool = False
+    after: bool = False
 
 
 def find_hooks(directory: Path, operation: str, operations: Iterable[str]) -> Hooks:
@@ -79,16 +91,14 @@ def add_hook_phases(context: OperationContext, hooks: Hooks, phases: Sequence[Ph
 
 
 def _make_phase(context: OperationContext, operation: str, moment: str, path: Path) -> Phase:
-    key = f"hook {moment}"
-
     def plan() -> list[str]:
-        return [] if context.memory.read(key) else [f"run the playbook {path}"]
+        return [] if getattr(HookProgress.read(context.memory), moment) else [f"run the playbook {path}"]
 
     def run() -> None:
         result = run_hook(context.cluster, path, operation, moment, context.options, context.arguments)
         context.runs.append(result)
         if not context.options.check:
-            context.memory.store(key, value=True)
+            replace(HookProgress.read(context.memory), **{moment: True}).store(context.memory)
 
     return Phase(f"Hook {path.name}", plan, run, check=run)
 

@@ -7,8 +7,10 @@ that were reinstalled or have another address.
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from kprov.errors import InputError
+from kprov.operations.etcd.progress import ReplaceProgress
 from kprov.operations.etcd.restore_hosts import find_etcd_problems
 from kprov.operations.etcd_members import (
     Member,
@@ -40,8 +42,9 @@ def list_phases(context: OperationContext) -> list[Phase]:
             field="HOST",
         )
     find_etcd_host(cluster, [host])
-    if context.memory.read("members") is None:
-        context.memory.store("members", [member.id for member in find_own(context, host)])
+    if ReplaceProgress.find(context.memory) is None:
+        members = tuple(member.id for member in find_own(context, host))
+        ReplaceProgress(members).store(context.memory)
     return [
         _make_quorum_phase(context, host),
         _make_removal_phase(context, host),
@@ -59,7 +62,8 @@ def find_own(context: OperationContext, host: str) -> list[Member]:
 
 def _list_old(context: OperationContext, host: str) -> list[Member]:
     """Return the members of before the operation that are still there."""
-    return [member for member in find_own(context, host) if member.id in context.memory.read("members")]
+    old = ReplaceProgress.read(context.memory).members
+    return [member for member in find_own(context, host) if member.id in old]
 
 
 def _make_quorum_phase(context: OperationContext, host: str) -> Phase:
@@ -96,22 +100,21 @@ def _make_erase_phase(context: OperationContext, host: str) -> Phase:
     def run() -> None:
         line = f"systemctl stop etcd; systemctl reset-failed etcd 2>/dev/null; rm -rf {shlex.quote(folder)}"
         run_command(cluster, host, line)
-        context.memory.store("erased", True)
+        replace(ReplaceProgress.read(context.memory), erased=True).store(context.memory)
 
-    return Phase(
-        f"Erase the data of {host}",
-        lambda: [] if context.memory.read("erased") else [f"stop etcd on {host}, remove {folder}"],
-        run,
-    )
+    def plan() -> list[str]:
+        erased = ReplaceProgress.read(context.memory).erased
+        return [] if erased else [f"stop etcd on {host}, remove {folder}"]
+
+    return Phase(f"Erase the data of {host}", plan, run)
 
 
 def _make_join_phase(context: OperationContext, host: str) -> Phase:
     cluster = context.cluster
 
     def plan() -> list[str]:
-        own = [
-            member for member in find_own(context, host) if member.id not in context.memory.read("members")
-        ]
+        old = ReplaceProgress.read(context.memory).members
+        own = [member for member in find_own(context, host) if member.id not in old]
         if own and not any(member.is_learner for member in own) and not find_etcd_problems(cluster, [host]):
             return []
         return [f"{host} joins as a learner, gets all data from the leader, and is promoted"]

@@ -12,7 +12,7 @@ import contextlib
 import json
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from kprov.operations.etcd.alarms import clear_alarm, find_full, format_size
 from kprov.operations.etcd.connecting import connect_etcd
 from kprov.operations.etcd.defrag import compact_history, defragment
 from kprov.operations.etcd.differences import describe_differences, read_live_keys, read_live_revision
+from kprov.operations.etcd.progress import RestoreProgress, RestoreStep
 from kprov.operations.etcd.raised_revision import choose_revision, raise_revision
 from kprov.operations.etcd.snapshot_content import SnapshotContent, open_snapshot, read_snapshot
 from kprov.operations.etcd.snapshot_encryption import check_encryption
@@ -61,23 +62,27 @@ class Restore:
         return self.context.cluster
 
     @property
+    def progress(self) -> RestoreProgress:
+        """The record in the journal."""
+        return RestoreProgress.read(self.context.memory)
+
+    @property
     def identity(self) -> Path | None:
         """The file with age's secret key."""
         name = str(self.context.arguments.get("identity") or "")
         return Path(name) if name else None
 
-    def is_done(self, step: str) -> bool:
+    def is_done(self, step: RestoreStep) -> bool:
         """Whether a step is done whose result the hosts do not show."""
-        return step in self.context.memory.read("done", [])
+        return step in self.progress.done
 
-    def forget(self, step: str) -> None:
+    def forget(self, step: RestoreStep) -> None:
         """Store that a step has to be done again."""
-        done = self.context.memory.read("done", [])
-        self.context.memory.store("done", [other for other in done if other != step])
+        self.progress.without_step(step).store(self.context.memory)
 
-    def mark_done(self, step: str) -> None:
+    def mark_done(self, step: RestoreStep) -> None:
         """Store that a step is done."""
-        self.context.memory.store("done", [*self.context.memory.read("done", []), step])
+        self.progress.with_step(step).store(self.context.memory)
 
     def prepare(self) -> None:
         """Run preflight checks, issue certificates and build bundles, once in this process."""
@@ -126,22 +131,19 @@ def list_phases(context: OperationContext) -> list[Phase]:
 
 def open_restore(context: OperationContext) -> Restore:
     """Read the snapshot, connect to the hosts. Raises InputError or PreflightError before any change."""
-    cluster, memory = context.cluster, context.memory
+    cluster = context.cluster
     identity = str(context.arguments.get("identity") or "")
     cluster.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = Path(context.arguments["file"])
     snapshot = read_snapshot(source, Path(identity) if identity else None, cluster.artifacts)
     connect_members(context)
     # A resumed run with another file in the place of the first one begins anew.
-    if memory.read("sha256") != snapshot.sha256:
-        memory.store("done", [])
-        memory.store("revision", None)
-        memory.store("token", secrets.token_hex(4))
-        memory.store("missing", restore_hosts.find_missing_hosts(cluster))
-        memory.store("sha256", snapshot.sha256)
-    restore = Restore(
-        context, snapshot, memory.read("token"), cluster.members("etcd"), memory.read("missing")
-    )
+    progress = RestoreProgress.read(context.memory)
+    if progress.sha256 != snapshot.sha256:
+        missing = tuple(restore_hosts.find_missing_hosts(cluster))
+        progress = RestoreProgress(snapshot.sha256, secrets.token_hex(4), missing)
+        progress.store(context.memory)
+    restore = Restore(context, snapshot, progress.token, cluster.members("etcd"), list(progress.missing))
     check_encryption(cluster, snapshot, restore.list_servers())
     return restore
 
@@ -183,7 +185,7 @@ def _make_comparison_phase(restore: Restore) -> Phase:
         lines = [
             f"snapshot: revision {snapshot.revision}, {size}, taken {taken:%Y-%m-%d %H:%M:%S}Z, {age} ago"
         ]
-        if restore.is_done("etcd"):
+        if restore.is_done(RestoreStep.ETCD):
             return [*lines, "etcd has the snapshot's data already"]
         try:
             revision, keys = read_live_keys(restore.cluster)
@@ -202,11 +204,13 @@ def _make_install_phase(restore: Restore) -> Phase:
         restore.prepare()
         if members:
             restore.context.run_playbook(members, tags=_MEMBER_TAGS, extra_vars={"etcd_start": False})
-        restore.mark_done("install")
+        restore.mark_done(RestoreStep.INSTALL)
 
     lines = [f"check {', '.join(restore.missing)} and issue missing certificates"]
     lines += [f"install etcd on {host}, without starting it" for host in members]
-    return Phase("Install etcd where it is missing", lambda: [] if restore.is_done("install") else lines, run)
+    return Phase(
+        "Install etcd where it is missing", lambda: [] if restore.is_done(RestoreStep.INSTALL) else lines, run
+    )
 
 
 def _make_stop_phase(restore: Restore) -> Phase:
@@ -214,7 +218,7 @@ def _make_stop_phase(restore: Restore) -> Phase:
     servers = restore.cluster.members("kube_control_plane")
 
     def plan() -> list[str]:
-        if restore.is_done("etcd") or all(state.exchanged for state in restore.read_states()):
+        if restore.is_done(RestoreStep.ETCD) or all(state.exchanged for state in restore.read_states()):
             return []
         return [f"stop the control plane on {', '.join(servers)}"]
 
@@ -232,7 +236,7 @@ def _make_save_phase(restore: Restore) -> Phase:
     context = restore.context
 
     def plan() -> list[str]:
-        if restore.is_done("etcd") or any(state.exchanged for state in restore.read_states()):
+        if restore.is_done(RestoreStep.ETCD) or any(state.exchanged for state in restore.read_states()):
             return []
         members = read_members(restore.cluster, dict(restore.cluster.engine.unreachable_hosts))
         host = next((member.host for member in members if member.has_leader), None)
@@ -241,14 +245,14 @@ def _make_save_phase(restore: Restore) -> Phase:
         return ["take a snapshot of the cluster as it is then, to which you can return"]
 
     def run() -> None:
-        restore.forget("save")
+        restore.forget(RestoreStep.SAVE)
         try:
             taken = take_snapshot(restore.cluster, {})
         except KprovError as error:
             context.callbacks.warning(f"{error}; the members keep their old data instead")
             return
         context.say(f"  {taken.host}: {taken.file} (revision {taken.revision})")
-        restore.mark_done("save")
+        restore.mark_done(RestoreStep.SAVE)
 
     return Phase("Save the present state", plan, run)
 
@@ -257,7 +261,7 @@ def _make_data_phase(restore: Restore) -> Phase:
     cluster, context = restore.cluster, restore.context
 
     def list_hosts() -> list[str]:
-        if restore.is_done("etcd"):
+        if restore.is_done(RestoreStep.ETCD):
             return []
         states = restore.read_states()
         return [host for host, state in zip(restore.members, states, strict=True) if not state.restored]
@@ -285,20 +289,21 @@ def _make_data_phase(restore: Restore) -> Phase:
 
 def choose_own_revision(restore: Restore) -> int:
     """Return the revision that the restored cluster gets: the same on all members, also in a resumed run."""
-    memory = restore.context.memory
-    if memory.read("revision") is None:
-        known = restore.snapshot.revision
-        with contextlib.suppress(KprovError):
-            known = max(known, read_live_revision(restore.cluster))
-        memory.store("revision", choose_revision(known, int(time.time() * 1000)))
-    return int(memory.read("revision"))
+    if restore.progress.revision is not None:
+        return restore.progress.revision
+    known = restore.snapshot.revision
+    with contextlib.suppress(KprovError):
+        known = max(known, read_live_revision(restore.cluster))
+    revision = choose_revision(known, int(time.time() * 1000))
+    replace(restore.progress, revision=revision).store(restore.context.memory)
+    return revision
 
 
 def _make_exchange_phase(restore: Restore) -> Phase:
     cluster = restore.cluster
 
     def plan() -> list[str]:
-        if restore.is_done("etcd"):
+        if restore.is_done(RestoreStep.ETCD):
             return []
         states = restore.read_states()
         if all(state.exchanged for state in states):
@@ -326,10 +331,10 @@ def _make_etcd_phase(restore: Restore) -> Phase:
         restore_hosts.start_etcd(cluster, restore.members)
         wait_for(lambda: restore_hosts.find_etcd_problems(cluster, restore.members), _ETCD_SECONDS)
         release_space(restore)
-        restore.mark_done("etcd")
+        restore.mark_done(RestoreStep.ETCD)
 
     lines = [f"start etcd on {', '.join(restore.members)}, wait until all members serve"]
-    return Phase("Start etcd", lambda: [] if restore.is_done("etcd") else lines, run)
+    return Phase("Start etcd", lambda: [] if restore.is_done(RestoreStep.ETCD) else lines, run)
 
 
 def release_space(restore: Restore) -> None:
@@ -351,14 +356,14 @@ def _make_api_phase(restore: Restore) -> Phase:
     servers = restore.list_servers()
 
     def plan() -> list[str]:
-        if not servers or restore.is_done("api"):
+        if not servers or restore.is_done(RestoreStep.API):
             return []
         return [f"start the control plane on {', '.join(servers)}"]
 
     def run() -> None:
         restore_hosts.start_control_plane(cluster, servers)
         wait_for(lambda: restore_hosts.find_api_problems(cluster, servers), _API_SECONDS)
-        restore.mark_done("api")
+        restore.mark_done(RestoreStep.API)
 
     return Phase("Start the control plane", plan, run)
 
@@ -367,10 +372,10 @@ def _make_setup_phase(restore: Restore) -> Phase:
     def run() -> None:
         restore.prepare()
         restore.context.run_playbook(restore.missing)
-        restore.mark_done("setup")
+        restore.mark_done(RestoreStep.SETUP)
 
     lines = [f"install what is missing on {', '.join(restore.missing)}"]
-    return Phase("Set up the new hosts", lambda: [] if restore.is_done("setup") else lines, run)
+    return Phase("Set up the new hosts", lambda: [] if restore.is_done(RestoreStep.SETUP) else lines, run)
 
 
 def _make_watchers_phase(restore: Restore) -> Phase:
@@ -380,7 +385,7 @@ def _make_watchers_phase(restore: Restore) -> Phase:
     hosts = [host for host in cluster.members("kube_node") if host not in unreachable]
 
     def plan() -> list[str]:
-        if restore.is_done("watchers"):
+        if restore.is_done(RestoreStep.WATCHERS):
             return []
         return [f"restart the kubelet, kube-proxy and other components on {', '.join(hosts)}"]
 
@@ -388,7 +393,7 @@ def _make_watchers_phase(restore: Restore) -> Phase:
         restore_hosts.restart_watchers(cluster, hosts)
         everybody = [host for host in cluster.members(*GROUPS) if host not in unreachable]
         pass_gate(cluster, everybody, {}, "", _NODE_SECONDS)
-        restore.mark_done("watchers")
+        restore.mark_done(RestoreStep.WATCHERS)
 
     return Phase("Restart the nodes' components and wait until all is healthy", plan, run)
 
@@ -411,12 +416,12 @@ def _make_secrets_phase(restore: Restore) -> Phase:
 
 def _make_proof_phase(restore: Restore) -> Phase:
     def plan() -> list[str]:
-        return [] if restore.is_done("proof") else ["take a snapshot of the restored cluster"]
+        return [] if restore.is_done(RestoreStep.PROOF) else ["take a snapshot of the restored cluster"]
 
     def run() -> None:
         taken = take_snapshot(restore.cluster, {})
         restore.context.say(f"  {taken.host}: {taken.file} (revision {taken.revision})")
-        restore.mark_done("proof")
+        restore.mark_done(RestoreStep.PROOF)
 
     return Phase("Take a snapshot", plan, run)
 
@@ -428,14 +433,14 @@ def _make_cleaning_phase(restore: Restore) -> Phase:
         lines = []
         for host, state in zip(restore.members, restore.read_states(), strict=True):
             folder = cluster.variables[host].etcd_data_dir
-            if state.kept and restore.is_done("save"):
+            if state.kept and restore.is_done(RestoreStep.SAVE):
                 lines.append(f"{host}: remove the old data in {folder}/before-restore-{token}")
-            elif state.restored or not restore.is_done("etcd"):
+            elif state.restored or not restore.is_done(RestoreStep.ETCD):
                 lines.append(f"{host}: remove {folder}/.restore-{token}")
         return lines
 
     def run() -> None:
-        keep = not restore.is_done("save")
+        keep = not restore.is_done(RestoreStep.SAVE)
         for host, state in zip(restore.members, restore.read_states(), strict=True):
             if keep and state.kept:
                 folder = cluster.variables[host].etcd_data_dir

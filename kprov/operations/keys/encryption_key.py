@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kprov.errors import InputError
 from kprov.operations.keys.distribution import connect_all_hosts, distribute
+from kprov.operations.keys.progress import RotationProgress, remember_replaced
 from kprov.operations.keys.stored_secrets import count_by_key, rewrite_values
 from kprov.operations.phases import OperationContext, Phase
 from kprov.pki import encryption_keys
@@ -30,9 +31,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     rewrite = make_rewrite_phase(context)
     if context.arguments.get("rewrite_only"):
         return [rewrite]
-    if context.memory.read("replaces") is None:
-        old = keys.names[-1] if keys.stage == "use" else keys.names[0]
-        context.memory.store("replaces", old)
+    remember_replaced(context.memory, lambda: keys.names[-1] if keys.stage == "use" else keys.names[0])
     return [
         _make_phase(context, "add", "Let all API servers decrypt with a new key"),
         _make_phase(context, "use", "Encrypt with the new key"),
@@ -75,7 +74,7 @@ def _make_phase(context: OperationContext, stage: str, title: str) -> Phase:
         keys = _load(pki)
         if _is_over(context, keys) or _is_past(stage, keys):
             return []
-        old = context.memory.read("replaces")
+        old = RotationProgress.read(context.memory).replaces
         return {
             "add": ["make a new key", f"let API servers decrypt with it; {_RESTART}"],
             "use": [f"let API servers encrypt with it; {_RESTART}"],
@@ -108,7 +107,7 @@ def _is_past(stage: str, keys: EncryptionKeys) -> bool:
 
 def _is_over(context: OperationContext, keys: EncryptionKeys) -> bool:
     """Whether the rotation has ended: the key that it replaces is gone."""
-    return keys.stage == "" and context.memory.read("replaces") not in keys.names
+    return keys.stage == "" and RotationProgress.read(context.memory).replaces not in keys.names
 
 
 def _load(pki: Path) -> EncryptionKeys:

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from kprov.operations.keys.distribution import distribute, list_pending_changes, make_request
 from kprov.operations.keys.host_files import list_cluster_hosts
+from kprov.operations.keys.progress import RenewalProgress
 from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.selection import find_hosts
 from kprov.operations.phases import OperationContext, Phase
@@ -25,10 +26,12 @@ def list_phases(context: OperationContext) -> list[Phase]:
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
     connect_cluster(context, hosts)
-    if context.memory.read("since") is None:
+    progress = RenewalProgress.find(context.memory)
+    if progress is None:
         # Certificates have seconds.
-        context.memory.store("since", dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat())
-    since = dt.datetime.fromisoformat(context.memory.read("since"))
+        progress = RenewalProgress(dt.datetime.now(dt.UTC).replace(microsecond=0))
+        progress.store(context.memory)
+    since = progress.since
 
     def is_due(path: str, certificate: x509.Certificate) -> bool:
         return _is_selected(path, hosts) and certificate.not_valid_before_utc + CLOCK_SKEW < since
@@ -48,14 +51,14 @@ def list_phases(context: OperationContext) -> list[Phase]:
             context.say(f"  {line}")
 
     def plan_distribute() -> list[str]:
-        if context.memory.read("distributed"):
+        if RenewalProgress.read(context.memory).distributed:
             return []
         pending = list_pending_changes(context, hosts or list_cluster_hosts(cluster))
         return pending or ["copy the certificates to the hosts; restart their components one by one"]
 
     def run_distribute() -> None:
         distribute(context)
-        context.memory.store("distributed", True)
+        RenewalProgress(since, distributed=True).store(context.memory)
 
     return [
         Phase("Issue certificates", plan_issue, issue),

@@ -14,6 +14,7 @@ from pathlib import Path
 from kprov.operations.health import wait_for
 from kprov.operations.keys.distribution import connect_all_hosts, distribute, make_request
 from kprov.operations.keys.host_files import read_serial
+from kprov.operations.keys.progress import RotationProgress, remember_replaced
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import get_objects
 from kprov.pki import rotation
@@ -50,8 +51,7 @@ _PLANS = {
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return a phase for each stage of the rotation."""
     connect_all_hosts(context)
-    if context.memory.read("replaces") is None:
-        context.memory.store("replaces", _read_oldest(_pki(context)))
+    remember_replaced(context.memory, lambda: _read_oldest(_pki(context)))
     stages = [Stage.TRUST, Stage.ISSUE] if context.arguments.get("keep_old") else list(Stage)
     return [_make_phase(context, stage) for stage in stages]
 
@@ -93,7 +93,7 @@ def _is_past(context: OperationContext, stage: Stage) -> bool:
     """Whether the stage is complete. A rotation that has ended has no stage, but other authorities."""
     present = rotation.read_stage(_pki(context))
     if present is None:
-        return bool(_read_oldest(_pki(context)) != context.memory.read("replaces"))
+        return _read_oldest(_pki(context)) != RotationProgress.read(context.memory).replaces
     return stage.is_before(present)
 
 

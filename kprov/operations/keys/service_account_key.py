@@ -13,6 +13,7 @@ from kprov.operations.keys.distribution import (
     list_pending_changes,
     make_request,
 )
+from kprov.operations.keys.progress import RotationProgress, remember_replaced
 from kprov.operations.phases import OperationContext, Phase
 from kprov.pki import service_account_keys
 from kprov.pki.ensure import ensure_pki
@@ -24,8 +25,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Return the phases: accept the new key, sign with it; or only drop the earlier ones."""
     connect_all_hosts(context)
     pki = context.cluster.artifacts / "pki"
-    if context.memory.read("replaces") is None:
-        context.memory.store("replaces", service_account_keys.identify_signing_key(pki))
+    remember_replaced(context.memory, lambda: service_account_keys.identify_signing_key(pki))
     if context.arguments.get("drop_old"):
         return [_make_drop_phase(context, pki)]
     return [_make_accept_phase(context, pki), _make_sign_phase(context, pki)]
@@ -78,7 +78,7 @@ def _make_drop_phase(context: OperationContext, pki: Path) -> Phase:
 
 
 def _signs_with_new_key(context: OperationContext, pki: Path) -> bool:
-    return bool(service_account_keys.identify_signing_key(pki) != context.memory.read("replaces"))
+    return service_account_keys.identify_signing_key(pki) != RotationProgress.read(context.memory).replaces
 
 
 def _distribute(context: OperationContext) -> None:

@@ -24,6 +24,7 @@ from kprov.operations.etcd_members import (
 )
 from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
+from kprov.operations.nodes.progress import RemovalProgress
 from kprov.operations.nodes.remaining_hosts import make_remaining_hosts_phase
 from kprov.operations.nodes.state import (
     Target,
@@ -49,7 +50,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     hosts = [target.host for target in targets if target.is_known]
     check_remaining(cluster, hosts)
     check_reachable(context, hosts)
-    started = set(context.memory.read("targets", []))
+    started = RemovalProgress.read(context.memory).targets
     for target in targets:
         if target.name not in started:
             require_in_cluster(cluster, target)
@@ -58,7 +59,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
         check_quorum(context, targets)
         check_tolerance(context, targets)
     require_controllers(context, list_drained(cluster, targets))
-    context.memory.store("targets", [target.name for target in targets])
+    RemovalProgress(tuple(target.name for target in targets)).store(context.memory)
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
     phases += [make_leave_phase(context, target) for target in targets]
     phases.append(make_remaining_hosts_phase(context, [target.name for target in targets], gone=True))

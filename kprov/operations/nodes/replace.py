@@ -25,6 +25,7 @@ from kprov.operations.etcd_members import (
 from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
+from kprov.operations.nodes.progress import OldHost
 from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.nodes.state import (
     find_address,
@@ -56,7 +57,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
 
 def remember_old_host(context: OperationContext, host: str) -> None:
     """Store which node and members are the old host's: later, the new one has the same names."""
-    if context.memory.read(host) is not None:
+    if OldHost.find(context.memory, host) is not None:
         return
     cluster = context.cluster
     target = make_target(cluster, host)
@@ -67,12 +68,8 @@ def remember_old_host(context: OperationContext, host: str) -> None:
     check_old_machine(cluster, host, node, [member for member in own if member.id in healthy])
     if own:
         require_quorum(members, healthy, {member.id for member in own})
-    old = {
-        "members": [member.id for member in own],
-        "node": node["metadata"]["uid"] if node else "",
-        "reset": False,
-    }
-    context.memory.store(host, old)
+    uid = node["metadata"]["uid"] if node else ""
+    OldHost(tuple(member.id for member in own), uid).store(context.memory, host)
 
 
 def check_old_machine(
@@ -113,7 +110,7 @@ def list_new_host_phases(context: OperationContext, host: str) -> list[Phase]:
     setup, *others = list_setup_phases(context, [host])
 
     def run() -> None:
-        context.memory.store(host, _read_old(context, host) | {"reset": True})
+        replace(_read_old(context, host), reset=True).store(context.memory, host)
         setup.run()
 
     def check() -> None:
@@ -125,20 +122,19 @@ def list_new_host_phases(context: OperationContext, host: str) -> list[Phase]:
     return [replace(setup, run=run, check=check), *others]
 
 
-def _read_old(context: OperationContext, host: str) -> dict[str, Any]:
-    old: dict[str, Any] = context.memory.read(host)
-    return old
+def _read_old(context: OperationContext, host: str) -> OldHost:
+    return OldHost.read(context.memory, host)
 
 
 def _find_old_node(context: OperationContext, host: str) -> dict[str, Any] | None:
     node = find_node(context.cluster, context.cluster.node_name(host), exclude=[host])
-    return node if node and node["metadata"]["uid"] == _read_old(context, host)["node"] else None
+    return node if node and node["metadata"]["uid"] == _read_old(context, host).node else None
 
 
 def _make_quorum_phase(context: OperationContext, host: str) -> Phase:
     def plan() -> list[str]:
         members = list_members(context.cluster, exclude=[host])
-        old = {member.id for member in members} & set(_read_old(context, host)["members"])
+        old = {member.id for member in members} & set(_read_old(context, host).members)
         if not old:
             return []
         require_quorum(members, list_healthy(context.cluster, members, exclude=[host]), old)
@@ -165,7 +161,7 @@ def _make_drain_phase(context: OperationContext, host: str) -> Phase:
 
 def _make_member_phase(context: OperationContext, host: str) -> Phase:
     def list_old() -> list[Any]:
-        ids = _read_old(context, host)["members"]
+        ids = _read_old(context, host).members
         return [member for member in list_members(context.cluster, exclude=[host]) if member.id in ids]
 
     def run() -> None:
@@ -181,7 +177,7 @@ def _make_member_phase(context: OperationContext, host: str) -> Phase:
 
 def _needs_reset(context: OperationContext, host: str) -> bool:
     """Whether the host has files of the old host."""
-    return not _read_old(context, host)["reset"] and has_remains(context.cluster, host)
+    return not _read_old(context, host).reset and has_remains(context.cluster, host)
 
 
 def _make_reset_phase(context: OperationContext, host: str) -> Phase:

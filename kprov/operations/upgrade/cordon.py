@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 
 from kprov.errors import KprovError
 from kprov.operations.nodes.drain import make_drain_phase
 from kprov.operations.nodes.uncordon import make_uncordon_phase
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import get_objects, run_kubectl
-from kprov.operations.upgrade.progress import read_progress, update_progress
+from kprov.operations.upgrade.progress import HostProgress
 
 
 def make_drain(context: OperationContext, host: str, has_work: Callable[[], bool]) -> Phase:
@@ -22,10 +23,10 @@ def make_drain(context: OperationContext, host: str, has_work: Callable[[], bool
 
     def run() -> None:
         name = context.cluster.node_name(host)
-        if read_progress(context.memory, host).cordoned is None:
+        if HostProgress.read(context.memory, host).cordoned is None:
             node = get_objects(context.cluster, f"nodes {shlex.quote(name)}")
             was_cordoned = bool(node["spec"].get("unschedulable"))
-            update_progress(context.memory, host, cordoned=was_cordoned)
+            _store_cordoned(context, host, was_cordoned=was_cordoned)
         try:
             phase.run()
         except KprovError:
@@ -43,7 +44,7 @@ def make_uncordon(context: OperationContext, host: str, will_drain: Callable[[],
     phase = make_uncordon_phase(context, host)
 
     def plan() -> list[str]:
-        if read_progress(context.memory, host).cordoned is False:
+        if HostProgress.read(context.memory, host).cordoned is False:
             return list(phase.plan())
         return [f"mark node {context.cluster.node_name(host)} as schedulable"] if will_drain() else []
 
@@ -52,6 +53,11 @@ def make_uncordon(context: OperationContext, host: str, will_drain: Callable[[],
 
 def uncordon(context: OperationContext, host: str) -> None:
     """Let the scheduler use the node again if this operation drained it. Raises KprovError."""
-    if read_progress(context.memory, host).cordoned is False:
+    if HostProgress.read(context.memory, host).cordoned is False:
         run_kubectl(context.cluster, f"uncordon {shlex.quote(context.cluster.node_name(host))}")
-        update_progress(context.memory, host, cordoned=None)
+        _store_cordoned(context, host, was_cordoned=None)
+
+
+def _store_cordoned(context: OperationContext, host: str, *, was_cordoned: bool | None) -> None:
+    progress = replace(HostProgress.read(context.memory, host), cordoned=was_cordoned)
+    progress.store(context.memory, host)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 
@@ -15,7 +15,7 @@ from kprov.operations.phases import OperationContext
 from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.upgrade.cordon import uncordon
 from kprov.operations.upgrade.gate import pass_gate
-from kprov.operations.upgrade.progress import read_progress, update_progress
+from kprov.operations.upgrade.progress import HostProgress
 from kprov.operations.upgrade.targets import Target
 
 #: Seconds for the rest of the control plane to be healthy before a batch begins.
@@ -52,7 +52,7 @@ class BatchUpgrade:
         """Whether the host differs from its target, or an interrupted run has begun with it."""
         if host in self._finished:
             return False
-        mark, progress = self._mark(host), read_progress(self.context.memory, host)
+        mark, progress = self._mark(host), HostProgress.read(self.context.memory, host)
         is_unfinished = progress.begun == mark and progress.done != mark
         return is_unfinished or bool(self.describe(host))
 
@@ -81,14 +81,16 @@ class BatchUpgrade:
         self._check_rest(hosts)
         memory = self.context.memory
         for host in hosts:
-            if read_progress(memory, host).begun != self._mark(host):
-                update_progress(memory, host, before=self.versions[host].current, begun=self._mark(host))
+            progress = HostProgress.read(memory, host)
+            if progress.begun != self._mark(host):
+                before = self.versions[host].current
+                replace(progress, before=before, begun=self._mark(host)).store(memory, host)
         try:
             self._upgrade(hosts)
         except KprovError as error:
             raise self._give_up(hosts, error) from error
         for host in hosts:
-            update_progress(memory, host, done=self._mark(host))
+            replace(HostProgress.read(memory, host), done=self._mark(host)).store(memory, host)
             self._finished.add(host)
 
     def _describe(self, host: str) -> list[str]:
@@ -154,7 +156,7 @@ class BatchUpgrade:
         found = read_versions(self.context.cluster, [host for host in hosts if host in self.targets])
         digests = {}
         for host, versions in found.items():
-            before = read_progress(memory, host).before or ""
+            before = HostProgress.read(memory, host).before or ""
             if before and (versions.current != before or versions.find_others(before)):
                 obstacle = find_obstacle(versions) if versions.current != before else ""
                 if obstacle:
@@ -164,7 +166,7 @@ class BatchUpgrade:
             return_hosts(self.context, digests, timeout=self.context.arguments["gate_timeout"])
         for host in hosts:
             uncordon(self.context, host)
-            update_progress(memory, host, begun=None)
+            replace(HostProgress.read(memory, host), begun=None).store(memory, host)
         if not digests:
             return f"{', '.join(hosts)}: the components were not changed yet"
         return f"{', '.join(digests)}: rolled back to bundle {', '.join(sorted(set(digests.values())))}"

@@ -15,10 +15,8 @@ from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.skew import SkewHost, find_skew
 from kprov.operations.upgrade.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.upgrade.cordon import make_drain, make_uncordon
-from kprov.operations.upgrade.progress import read_progress
+from kprov.operations.upgrade.progress import HostProgress, RollbackProgress
 from kprov.operations.upgrade.upgrade import choose_hosts
-
-_TARGETS = "targets"
 
 
 class NoRollbackError(KprovError):
@@ -51,7 +49,7 @@ def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) 
         return bool(rollback.plan_host(host))
 
     def will_drain() -> bool:
-        return read_progress(context.memory, host).cordoned is None and has_work()
+        return HostProgress.read(context.memory, host).cordoned is None and has_work()
 
     phase = Phase(f"Roll back {host}", lambda: rollback.plan_host(host), lambda: rollback.return_host(host))
     if host not in context.cluster.members("kube_node"):
@@ -59,7 +57,7 @@ def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) 
     if context.arguments["drain"]:
         return [make_drain(context, host, has_work), phase, make_uncordon(context, host, will_drain)]
     # An upgrade that this rollback ends may have drained the host.
-    drained = read_progress(context.memory, host).cordoned is False
+    drained = HostProgress.read(context.memory, host).cordoned is False
     return [phase, make_uncordon(context, host, lambda: False)] if drained else [phase]
 
 
@@ -73,7 +71,7 @@ class Rollback:
 
     def check(self) -> None:
         """Check skew and storage formats, unless the rollback has begun. Raises NoRollbackError."""
-        if self.context.memory.read(_TARGETS):
+        if RollbackProgress.read(self.context.memory).targets:
             return
         returning = self._list_returning()
         if not returning:
@@ -88,15 +86,14 @@ class Rollback:
 
     def plan_choice(self) -> list[str]:
         """Return what the resumed rollback must know, unless it knows it."""
-        if self.context.memory.read(_TARGETS):
+        if RollbackProgress.read(self.context.memory).targets:
             return []
         return [f"return {', '.join(self._list_returning())} to the previous bundle"]
 
     def choose(self) -> None:
         """Store the bundles to return to: the links to them change."""
-        self.context.memory.store(
-            _TARGETS, {host: self._find_target(host) for host in self._list_returning()}
-        )
+        targets = {host: self._find_target(host) for host in self._list_returning()}
+        RollbackProgress(targets).store(self.context.memory)
 
     def _list_returning(self) -> list[str]:
         return [host for host in self.hosts if self._find_target(host)]
@@ -123,8 +120,8 @@ class Rollback:
         )
 
     def _find_target(self, host: str) -> str:
-        stored = self.context.memory.read(_TARGETS)
-        return str((stored or {}).get(host, "")) or self.versions[host].previous
+        stored = RollbackProgress.read(self.context.memory).targets
+        return stored.get(host) or self.versions[host].previous
 
     def _find_skew(self, hosts: list[str]) -> list[str]:
         cluster = self.context.cluster

@@ -22,7 +22,7 @@ from kprov.operations.skew import SkewHost, find_jumps, find_skew
 from kprov.operations.upgrade.batches import read_serial, split_hosts
 from kprov.operations.upgrade.cordon import make_drain, make_uncordon
 from kprov.operations.upgrade.host_upgrade import BatchUpgrade
-from kprov.operations.upgrade.progress import read_progress
+from kprov.operations.upgrade.progress import HostProgress, RollbackProgress, UpgradeProgress
 from kprov.operations.upgrade.targets import Target, choose_targets, set_targets
 
 _HEALTHY_SECONDS = 60.0
@@ -69,9 +69,11 @@ def choose_last(context: OperationContext) -> str:
 
     The leader of the moment would be another one after each member that the upgrade restarts.
     """
-    if context.memory.read("leader") is None:
-        context.memory.store("leader", find_leader_host(context.cluster))
-    return str(context.memory.read("leader"))
+    progress = UpgradeProgress.find(context.memory)
+    if progress is None:
+        progress = UpgradeProgress(find_leader_host(context.cluster))
+        progress.store(context.memory)
+    return progress.leader
 
 
 def order_batches(cluster: Cluster, hosts: list[str], serial: str, leader: str = "") -> list[list[str]]:
@@ -93,7 +95,7 @@ def _list_batch_phases(context: OperationContext, batch: BatchUpgrade) -> list[P
     drained = [host for host in batch.hosts if host in nodes]
 
     def will_drain(host: str) -> bool:
-        return read_progress(context.memory, host).cordoned is None and batch.has_work(host)
+        return HostProgress.read(context.memory, host).cordoned is None and batch.has_work(host)
 
     return [
         *(make_drain(context, host, lambda host=host: batch.has_work(host)) for host in drained),  # type: ignore[misc]
@@ -129,10 +131,10 @@ class Upgrade:
     def check(self) -> None:
         """Wait until the cluster is healthy, unless the upgrade has begun. Raises UnhealthyError."""
         memory, cluster = self.context.memory, self.context.cluster
-        if not any(read_progress(memory, host).begun for host in self._list_hosts()):
+        if not any(HostProgress.read(memory, host).begun for host in self._list_hosts()):
             wait_for(lambda: find_problems(cluster, self.context.facts), _HEALTHY_SECONDS)
         # A rollback that this upgrade takes over from.
-        memory.store("targets", None)
+        RollbackProgress().store(memory)
 
     def plan_preparation(self) -> list[str]:
         """Return the preparation, if any host has work."""

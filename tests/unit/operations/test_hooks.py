@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import InputError
-from kprov.operations.hooks import find_hooks, read_hook_files
+from kprov.operations.hooks import HookProgress, find_hooks, read_hook_files
+from kprov.operations.phases import Memory
 
 OPERATIONS = ("node drain", "certs rotate-ca")
 PLAY = "- hosts: all\n  tasks:\n    - ansible.builtin.debug:\n        msg: hello\n"
@@ -71,3 +72,10 @@ def test_folders_and_other_files_are_no_hooks(tmp_path: Path) -> None:
     (tmp_path / "hooks" / "tasks").mkdir()
     (tmp_path / "hooks" / "tasks" / "silence.yml").write_text("[]")
     assert read_hook_files(tmp_path, OPERATIONS) == {}
+
+
+def test_hooks_that_finished_in_the_last_release_are_not_repeated() -> None:
+    memory = Memory({"hook before": True})
+    assert HookProgress.read(memory) == HookProgress(before=True)
+    HookProgress(before=True, after=True).store(memory)
+    assert HookProgress.read(memory).after

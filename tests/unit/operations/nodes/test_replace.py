@@ -10,6 +10,7 @@ import pytest
 from kprov.errors import KprovError
 from kprov.operations.cluster import open_cluster
 from kprov.operations.etcd_members import Member
+from kprov.operations.nodes.progress import OldHost
 from kprov.operations.nodes.replace import find_old_address, list_new_host_phases, list_removal_phases
 from kprov.operations.phases import Memory, OperationContext
 from kprov.playbook.results.run_result import RunOptions, RunResult, SilentCallbacks
@@ -64,7 +65,8 @@ def test_the_old_machine_is_found_by_its_kubelet_and_its_member(
 def test_the_new_host_is_not_reset_when_its_setup_was_interrupted(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(INVENTORY.format(folder=tmp_path))
     (tmp_path / "kubernetes").mkdir()
-    memory = Memory({"a": {"members": [], "node": "", "reset": False}})
+    memory = Memory({})
+    OldHost().store(memory, "a")
     with open_cluster(tmp_path / "hosts.yml") as cluster:
         context = InterruptedContext(cluster, {}, RunOptions(), SilentCallbacks(), lambda _: None, memory)
         reset = next(phase for phase in list_removal_phases(context, "a") if phase.title == "Reset a")
