@@ -10,9 +10,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from kprov.errors import KprovError
 
 LOCK = Path(__file__).with_name("requirements.txt")
@@ -71,6 +68,10 @@ def _read_entries(text: str) -> list[tuple[int, str]]:
 
 
 def _parse_entry(entry: str, environment: dict[str, str], where: str) -> tuple[LockedLibrary, bool]:
+    # Imported only when a bundle is built.
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
     requirement_text, _, _ = entry.partition(" --hash=")
     try:
         requirement = Requirement(requirement_text)
