@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -52,6 +53,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("kprov.cli.commands.version", "Show the versions of kprov and its components."),
 }
 
+
+#: What the system says of names that users wrote: longer than it accepts, or a loop of symbolic links.
+_BAD_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
+#: Characters of such a name that a message shows.
+_LONGEST_PATH = 200
 
 #: New objects after which Python looks for cycles.
 _COLLECT_AFTER = 20_000
@@ -156,6 +162,11 @@ def _report_input(error: Exception) -> int:
     """Report what the user's input or machine did that no part of kprov expected, and the traceback."""
     from kprov.cli import crash_report
 
+    if isinstance(error, OSError) and error.errno in _BAD_PATHS and error.filename:
+        name = str(error.filename)
+        short_name = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}..."
+        typer.echo(escape_controls(f"error: {short_name}: {error.strerror}"), err=True)
+        return InputError.exit_code
     file = crash_report.write_report(error)
     if isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)

@@ -15,7 +15,7 @@ from kprov.inventory.model import Inventory
 from kprov.playbook.model.plays import Node, Play, Role
 from kprov.playbook.results.run_result import RunOptions
 from kprov.playbook.templating.scope import Layer, Scope
-from kprov.playbook.templating.templar import Templar
+from kprov.playbook.templating.templar import Templar, TemplatingError
 from kprov.playbook.templating.values import OMIT
 from kprov.playbook.variables.facts import FactStore, FactVariables
 from kprov.playbook.variables.include_variables import NO_VARIABLES as _NOTHING_GIVEN
@@ -226,7 +226,7 @@ class Variables:
         variables: dict[str, Any] = {}
         for entry in play.vars_files:
             for name in entry if isinstance(entry, list) else [entry]:
-                path = play.directory / str(self.templar.render(name, scope, "vars_files"))
+                path = play.directory / self._render_file_name(play, name, scope)
                 if isinstance(entry, list) and not path.exists():
                     continue
                 document = trust.load_variables(path)
@@ -235,6 +235,12 @@ class Variables:
                 variables.update(document or {})
                 break
         return variables
+
+    def _render_file_name(self, play: Play, name: Any, scope: Scope) -> str:
+        try:
+            return str(self.templar.render(name, scope))
+        except TemplatingError as error:
+            raise InputError(str(error), file=play.file, line=play.line, field="vars_files") from None
 
 
 def gathers_facts(play: Play) -> bool:

@@ -123,3 +123,13 @@ def test_a_name_that_no_file_can_have_is_an_error_of_the_input(tmp_path: Path) -
 
 def test_control_characters_of_a_message_are_visible() -> None:
     assert escape_controls("a\0b\x1b[31m\n\té") == "a\\x00b\\x1b[31m\n\té"
+
+
+@pytest.mark.parametrize("tasks", ["import_tasks: {}.yml", "import_role: {{name: {}}}"])
+def test_a_name_that_is_too_long_for_a_file_is_a_short_message(tmp_path: Path, tasks: str) -> None:
+    write(tmp_path / "p.yml", f"{PLAY}    - {tasks.format('x' * 5000)}\n")
+    done = kprov(tmp_path, "play", "p.yml", "-i", "localhost,", "-c", "local")
+    assert done.returncode == 2
+    assert done.stderr.endswith("...: File name too long\n")
+    assert len(done.stderr) < 500
+    assert "traceback" not in done.stderr

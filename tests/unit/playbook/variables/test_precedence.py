@@ -1,4 +1,4 @@
-"""Files of `vars_files` that hold no variables."""
+"""The files that `vars_files` names."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def test_a_file_of_variables_that_is_no_mapping_is_named(bench: Any, text: str) 
 def test_a_file_without_variables_is_accepted(bench: Any, text: str) -> None:
     bench.write("v.yml", text)
     assert bench.play(PLAY).ok
+
+
+def test_an_undefined_variable_in_a_name_is_reported_with_the_place_of_the_play(bench: Any) -> None:
+    play = PLAY.replace("[v.yml]", "['{{ nope }}.yml']")
+    with pytest.raises(InputError, match=r"play\.yml:1: vars_files: 'nope' is undefined") as caught:
+        bench.play(play)
+    assert caught.value.exit_code == 2
