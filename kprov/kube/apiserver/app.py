@@ -31,9 +31,9 @@ from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
 from kprov.kube.apiserver.registry.custom_kinds import CustomKindsPublisher
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
+from kprov.kube.apiserver.registry.generic.server_settings import DEFAULT_SETTINGS, ServerSettings
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.kinds import find_strategy
-from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
@@ -84,7 +84,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
     storage = encryption.wrap(options, etcd, keys.build_finder(_map_folders()))
-    registry = _build_registry(storage, int(options.event_ttl))
+    registry = _build_registry(storage, int(options.event_ttl), ServerSettings.from_options(options))
     health = _build_health(options, storage, registry)
     auditor = auditing.build(options, registry.fill_defaults, registry.find_resource)
     flow = _build_flow_control(options, registry, processes)
@@ -222,10 +222,12 @@ def _map_folders() -> dict[str, Resource]:
     }
 
 
-def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
+def _build_registry(
+    storage: Storage, event_seconds: int = 3600, settings: ServerSettings = DEFAULT_SETTINGS
+) -> Registry:
     prepared = []
     for resource in list_stored_resources():
-        strategy = find_strategy(resource)
+        strategy = find_strategy(resource, settings)
         prepared.append(
             (
                 resource,
@@ -260,7 +262,6 @@ def _build_server(
     heavy: HeavyProcess | None,
     custom_kinds: CustomKindsPublisher,
 ) -> Server:
-    capabilities.set_up(allow_privileged=options.allow_privileged)
     authenticator = authn.build(options, registry)
     chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():

@@ -61,6 +61,7 @@ from kprov.kube.apiserver.registry.flowcontrol.priority_level_configuration impo
     PriorityLevelConfigurationStrategy,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.server_settings import DEFAULT_SETTINGS, ServerSettings
 from kprov.kube.apiserver.registry.networking.ingress import IngressStrategy
 from kprov.kube.apiserver.registry.networking.ingress_class import IngressClassStrategy
 from kprov.kube.apiserver.registry.networking.ip_address import IpAddressStrategy
@@ -157,9 +158,9 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
 }
 
 
-def find_strategy(resource: Resource) -> ResourceStrategy:
+def find_strategy(resource: Resource, settings: ServerSettings = DEFAULT_SETTINGS) -> ResourceStrategy:
     """Return the strategy of a resource. Raise LookupError for a resource without a line in STRATEGIES."""
     strategy = STRATEGIES.get((resource.group, resource.plural))
     if strategy is None:
         raise LookupError(f"{__name__}: STRATEGIES has no line for {resource.group_resource}")
-    return strategy(resource)
+    return strategy(resource, settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from kprov.kube.apiserver import authn, authz
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.streaming.kubelet import Kubelets
 from kprov.kube.apiserver.subresources import (
@@ -37,15 +38,16 @@ def build(
     kubelets = Kubelets(options, registry)
     streaming = streams.StreamHandlers(kubelets, authorizer)
     proxies = proxy.ProxyHandlers(kubelets)
+    settings = ServerSettings.from_options(options)
     handlers: dict[tuple[str, str, str], SubresourceHandler] = {
         ("", "bindings", ""): binding.bind,
         ("", "componentstatuses", ""): component_status.read_component_statuses,
         ("", "pods", "binding"): binding.bind,
         ("", "pods", "eviction"): eviction.evict,
         ("", "pods", "ephemeralcontainers"): pod_spec.PodPartHandler(
-            pod_spec.EphemeralContainersStrategy
+            pod_spec.EphemeralContainersStrategy, settings
         ).handle,
-        ("", "pods", "resize"): pod_spec.PodPartHandler(pod_spec.ResizeStrategy).handle,
+        ("", "pods", "resize"): pod_spec.PodPartHandler(pod_spec.ResizeStrategy, settings).handle,
         ("", "pods", "log"): log.LogHandler(kubelets).handle,
         ("", "pods", "exec"): streaming.exec,
         ("", "pods", "attach"): streaming.attach,

@@ -11,6 +11,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep_field
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.apiserver.request import RequestContext
@@ -39,10 +40,10 @@ _KINDS: Final = ("containers", "initContainers")
 class PodPartHandler:
     """Handles GET, PUT and PATCH of a pod; writes one part of it."""
 
-    def __init__(self, strategy: type[PodStrategy]) -> None:
+    def __init__(self, strategy: type[PodStrategy], settings: ServerSettings) -> None:
         resource = find("", "v1", "pods")
         assert resource is not None
-        self._strategy = strategy(resource)
+        self._strategy = strategy(resource, settings)
 
     async def handle(self, call: Call) -> Reply:
         store = call.registry.store("", "pods")
@@ -77,7 +78,7 @@ class EphemeralContainersStrategy(PodStrategy):
             return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
         errors = [
-            *podspec_validation.validate_pod(obj),
+            *podspec_validation.validate_pod(obj, self.settings),
             *pod_annotations.validate_unchanged_annotations(obj, old),
         ]
         new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}
@@ -120,7 +121,7 @@ class ResizeStrategy(PodStrategy):
         _raise_generation(obj, old)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return pod_resize.validate_pod_resize(obj, old)
+        return pod_resize.validate_pod_resize(obj, self.settings, old)
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []

@@ -19,6 +19,7 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.registry.podspec.workload_validation import (
@@ -80,16 +81,16 @@ class DaemonSetStrategy(WorkloadStrategy):
             set_default(strategy["rollingUpdate"], "maxSurge", 0)
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_daemon_set(obj))
+        return list(validate_daemon_set(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*check_immutable_selector(obj, old), *validate_daemon_set(obj, old)]
+        return [*check_immutable_selector(obj, old), *validate_daemon_set(obj, self.settings, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_daemon_set_status(obj, old))
 
 
-def validate_daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_daemon_set(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     """Field rules. old: the object before an update; invalid values of its selector may stay."""
     spec, path = obj["spec"], "spec.updateStrategy"
     any_values = checks.has_invalid_selector_values(((old or {}).get("spec") or {}).get("selector"))
@@ -100,7 +101,7 @@ def validate_daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Error
     if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield field.invalid("spec.selector", selector, "empty selector is invalid for daemonset")
     yield from template_validation.validate_template(
-        spec["template"], "spec.template", find_old_template(old)
+        spec["template"], "spec.template", settings, find_old_template(old)
     )
     yield from template_validation.validate_restart_always(spec["template"], "DaemonSet", "spec.template")
     yield from check_not_negative(spec, "spec", "minReadySeconds")

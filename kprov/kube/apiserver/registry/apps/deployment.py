@@ -22,6 +22,7 @@ from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.generic.resource_strategy import SPEC_PATHS, is_metadata_changed
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.registry.podspec.workload_validation import (
@@ -53,10 +54,10 @@ class DeploymentStrategy(WorkloadStrategy):
             set_default(rolling, "maxSurge", "25%")
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_deployment(obj))
+        return list(validate_deployment(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_deployment(obj, old), *check_immutable_selector(obj, old)]
+        return [*validate_deployment(obj, self.settings, old), *check_immutable_selector(obj, old)]
 
     def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Compare annotations as well, because replica sets get a copy of them."""
@@ -66,11 +67,11 @@ class DeploymentStrategy(WorkloadStrategy):
         return list(validate_deployment_status(obj, old))
 
 
-def validate_deployment(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_deployment(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from check_not_negative(spec, "spec", "replicas")
     yield from template_validation.validate_selector(spec, "deployment")
-    yield from validate_replicated_template(spec, find_old_template(old))
+    yield from validate_replicated_template(spec, settings, find_old_template(old))
     yield from _validate_strategy(spec["strategy"])
     yield from check_not_negative(
         spec, "spec", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"

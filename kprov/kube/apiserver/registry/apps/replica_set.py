@@ -15,6 +15,7 @@ from kprov.kube.apiserver.registry.apps.replica_counts import (
 )
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.registry.podspec.workload_validation import (
@@ -38,21 +39,21 @@ class ReplicaSetStrategy(WorkloadStrategy):
         return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_replica_set(obj))
+        return list(validate_replica_set(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_replica_set(obj, old), *check_immutable_selector(obj, old)]
+        return [*validate_replica_set(obj, self.settings, old), *check_immutable_selector(obj, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_replica_set_status(obj))
 
 
-def validate_replica_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_replica_set(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from check_not_negative(spec, "spec", "replicas", "minReadySeconds")
     # The text says deployment, as upstream's does.
     yield from template_validation.validate_selector(spec, "deployment")
-    yield from validate_replicated_template(spec, find_old_template(old))
+    yield from validate_replicated_template(spec, settings, find_old_template(old))
 
 
 def validate_replica_set_status(obj: JsonObject) -> Errors:

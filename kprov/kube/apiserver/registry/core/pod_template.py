@@ -30,7 +30,9 @@ class PodTemplateStrategy(TemplateStrategy):
         )
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(template_validation.validate_template(obj["template"], "template"))
+        return list(template_validation.validate_template(obj["template"], "template", self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(template_validation.validate_template(obj["template"], "template", old["template"]))
+        return list(
+            template_validation.validate_template(obj["template"], "template", self.settings, old["template"])
+        )

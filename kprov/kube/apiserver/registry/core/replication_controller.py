@@ -8,6 +8,7 @@ from __future__ import annotations
 from kprov.kube.apiserver.registry.apps.replica_set import ReplicaSetStrategy
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_validation import find_old_template
 from kprov.kube.apiserver.request import RequestContext
@@ -42,13 +43,15 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
         return self.find_template_warnings(old) if self.repeats_warnings(obj, old) else []
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_replication_controller(obj))
+        return list(validate_replication_controller(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(validate_replication_controller(obj, old))
+        return list(validate_replication_controller(obj, self.settings, old))
 
 
-def validate_replication_controller(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_replication_controller(
+    obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None
+) -> Errors:
     spec = obj["spec"]
     yield from check_not_negative(spec, "spec", "minReadySeconds")
     wanted, labels = spec.get("selector") or {}, template_validation.read_template_labels(spec)
@@ -61,7 +64,7 @@ def validate_replication_controller(obj: JsonObject, old: JsonObject | None = No
     if any(labels.get(key) != value for key, value in wanted.items()):
         yield template_validation.make_mismatch_error(spec)
     yield from template_validation.validate_template(
-        spec["template"], "spec.template", find_old_template(old)
+        spec["template"], "spec.template", settings, find_old_template(old)
     )
     yield from template_validation.validate_restart_always(
         spec["template"], "ReplicationController", "spec.template"

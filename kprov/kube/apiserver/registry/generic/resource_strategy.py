@@ -9,6 +9,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.generic.server_settings import DEFAULT_SETTINGS, ServerSettings
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
@@ -34,8 +35,9 @@ class ResourceStrategy(Strategy):
     #: Fields of metadata that a write to /status does not change.
     fixed_in_status_update: tuple[str, ...] = ()
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, settings: ServerSettings = DEFAULT_SETTINGS) -> None:
         self.resource = resource
+        self.settings = settings
         self.has_status = resource.subresource("status") is not None
 
     def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
@@ -18,7 +19,9 @@ from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
-def validate_template(value: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
+def validate_template(
+    value: JsonObject, path: str, settings: ServerSettings, old: JsonObject | None = None
+) -> Errors:
     """Field rules of a pod template. old: before an update; some invalid values may stay."""
     metadata, spec = value.get("metadata") or {}, value["spec"]
     before: JsonObject = old or {}
@@ -26,7 +29,7 @@ def validate_template(value: JsonObject, path: str, old: JsonObject | None = Non
     yield from checks.check_annotations(metadata.get("annotations"), f"{path}.annotations")
     where = f"{path}.annotations"
     yield from pod_annotations.validate_pod_annotations(metadata, spec, where, before.get("metadata"))
-    yield from podspec_validation.validate_pod_spec(spec, f"{path}.spec", before=before.get("spec"))
+    yield from podspec_validation.validate_pod_spec(spec, f"{path}.spec", settings, before=before.get("spec"))
     yield from pod_annotations.validate_matching_profiles(metadata, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"

@@ -10,12 +10,12 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, enumerate_items
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import containers as container_validation
 from kprov.kube.apiserver.registry.podspec import environment, scheduling, security, windows
 from kprov.kube.apiserver.registry.podspec import resources as container_resources
 from kprov.kube.apiserver.registry.podspec import volumes as pod_volumes
-from kprov.kube.apiserver.registry.podspec.capabilities import allows_privileged
 from kprov.kube.apiserver.registry.podspec.pod_resources import validate_pod_level_resources
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -25,14 +25,14 @@ _DNS: Final = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
 
 
-def validate_pod(obj: JsonObject, before: JsonObject | None = None) -> Errors:
+def validate_pod(obj: JsonObject, settings: ServerSettings, before: JsonObject | None = None) -> Errors:
     """Field rules of a pod's spec and annotations. The store validates the other metadata.
 
     before: the spec that an update changes.
     """
     spec, metadata = obj["spec"], obj["metadata"]
     yield from pod_annotations.validate_pod_annotations(metadata, spec)
-    yield from validate_pod_spec(spec, "spec", metadata=metadata, is_pod=True, before=before)
+    yield from validate_pod_spec(spec, "spec", settings, metadata=metadata, is_pod=True, before=before)
     if not spec.get("serviceAccountName"):
         for where, volume in enumerate_items(spec.get("volumes"), "spec.volumes"):
             for place, source in enumerate_items(
@@ -45,8 +45,8 @@ def validate_pod(obj: JsonObject, before: JsonObject | None = None) -> Errors:
         yield from container_validation.validate_image_spaces(spec.get(kind), f"spec.{kind}")
 
 
-def validate_new_pod(obj: JsonObject) -> Errors:
-    yield from validate_pod(obj)
+def validate_new_pod(obj: JsonObject, settings: ServerSettings) -> Errors:
+    yield from validate_pod(obj, settings)
     spec = obj["spec"]
     if spec.get("ephemeralContainers"):
         yield field.forbidden("spec.ephemeralContainers", "cannot be set on create")
@@ -55,7 +55,9 @@ def validate_new_pod(obj: JsonObject) -> Errors:
     yield from pod_annotations.validate_matching_profiles(obj["metadata"], spec)
 
 
-def collect_pod_facts(spec: JsonObject, volumes: Mapping[str, JsonObject]) -> container_validation.PodFacts:
+def collect_pod_facts(
+    spec: JsonObject, volumes: Mapping[str, JsonObject], settings: ServerSettings
+) -> container_validation.PodFacts:
     return container_validation.PodFacts(
         volumes=volumes,
         claims=frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
@@ -63,13 +65,14 @@ def collect_pod_facts(spec: JsonObject, volumes: Mapping[str, JsonObject]) -> co
         os=None if spec.get("os") is None else spec["os"].get("name", ""),
         host_users=spec.get("hostUsers") is not False,
         restart_policy=spec.get("restartPolicy", ""),
-        privileged=allows_privileged(),
+        privileged=settings.allow_privileged,
     )
 
 
 def validate_pod_spec(
     spec: JsonObject,
     path: str,
+    settings: ServerSettings,
     *,
     metadata: JsonObject | None = None,
     is_pod: bool = False,
@@ -81,7 +84,7 @@ def validate_pod_spec(
     )
     yield from wrong
     yield from _validate_claims(spec, path, metadata)
-    known = collect_pod_facts(spec, volumes)
+    known = collect_pod_facts(spec, volumes, settings)
     yield from container_validation.validate_containers(spec, known, path)
     yield from validate_pod_level_resources(spec, known.claims, path)
     yield from _validate_host_network(spec, path, is_pod=is_pod)

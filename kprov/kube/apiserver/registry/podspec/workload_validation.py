@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
@@ -18,7 +19,9 @@ def find_old_template(old: JsonObject | None) -> JsonObject | None:
     return template
 
 
-def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Errors:
+def validate_replicated_template(
+    spec: JsonObject, settings: ServerSettings, old: JsonObject | None
+) -> Errors:
     """Field rules of a template for replica sets. old: the old template."""
     matching = template_validation.is_selector_matching(spec)
     if matching is None:
@@ -26,7 +29,7 @@ def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Er
         return
     if not matching:
         yield template_validation.make_mismatch_error(spec)
-    yield from template_validation.validate_template(spec["template"], "spec.template", old)
+    yield from template_validation.validate_template(spec["template"], "spec.template", settings, old)
     yield from template_validation.validate_restart_always(spec["template"], "ReplicaSet", "spec.template")
 
 

@@ -71,10 +71,10 @@ class StatefulSetStrategy(WorkloadStrategy):
             claim.setdefault("status", {}).setdefault("phase", "Pending")
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_stateful_set(obj))
+        return list(validate_stateful_set(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_stateful_set(obj, old), *validate_stateful_set_update(obj, old)]
+        return [*validate_stateful_set(obj, self.settings, old), *validate_stateful_set_update(obj, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_stateful_set_status(obj, old))

@@ -19,6 +19,7 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
 )
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.volume_claim_spec import validate_claim_spec
@@ -33,18 +34,20 @@ _CHANGEABLE: Final = {
 }
 
 
-def validate_stateful_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_stateful_set(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     """Field rules of a stateful set. old: the object before an update, None at creation.
 
     An update does not check immutable fields. If the old set is invalid, it does not check the template.
     """
-    wrong = list(_validate_spec(obj["spec"], old))
-    if wrong and old is not None and any(True for _ in _validate_spec(old["spec"], old)):
-        wrong = list(_validate_spec(obj["spec"], old, looks_at_pods=False))
+    wrong = list(_validate_spec(obj["spec"], settings, old))
+    if wrong and old is not None and any(True for _ in _validate_spec(old["spec"], settings, old)):
+        wrong = list(_validate_spec(obj["spec"], settings, old, looks_at_pods=False))
     yield from wrong
 
 
-def _validate_spec(spec: JsonObject, old: JsonObject | None, *, looks_at_pods: bool = True) -> Errors:
+def _validate_spec(
+    spec: JsonObject, settings: ServerSettings, old: JsonObject | None, *, looks_at_pods: bool = True
+) -> Errors:
     is_new = old is None
     policy = spec["podManagementPolicy"]
     if policy not in {"OrderedReady", "Parallel"}:
@@ -68,7 +71,7 @@ def _validate_spec(spec: JsonObject, old: JsonObject | None, *, looks_at_pods: b
             yield template_validation.make_mismatch_error(spec)
         if looks_at_pods:
             yield from template_validation.validate_template(
-                _add_claim_volumes(spec), "spec.template", find_old_template(old)
+                _add_claim_volumes(spec), "spec.template", settings, find_old_template(old)
             )
         metadata = spec["template"].get("metadata") or {}
         yield from checks.check_labels(metadata.get("labels"), "spec.template.labels")

@@ -47,7 +47,7 @@ class CronJobStrategy(TemplateStrategy):
         return warnings
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_cron_job(obj))
+        return list(validate_cron_job(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(validate_cron_job(obj, old))
+        return list(validate_cron_job(obj, self.settings, old))

@@ -9,12 +9,13 @@ from kprov.kube.apiserver.registry.batch.cron_job.time_zone import validate_time
 from kprov.kube.apiserver.registry.batch.job.validation import validate_job_spec
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.machinery import field
 from kprov.kube.machinery.cron.parser import find_schedule_problem
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def validate_cron_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_cron_job(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     name = obj["metadata"].get("name", "")
     if old is None and len(name) > 52:
@@ -32,7 +33,7 @@ def validate_cron_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     yield from checks.check_enum(spec["concurrencyPolicy"], "spec.concurrencyPolicy", supported)
     template = spec["jobTemplate"]["spec"]
     before = old["spec"]["jobTemplate"]["spec"] if old else None
-    yield from validate_job_spec(template, "spec.jobTemplate.spec", before)
+    yield from validate_job_spec(template, "spec.jobTemplate.spec", settings, before)
     if template.get("selector") is not None:
         path = "spec.jobTemplate.spec.selector"
         yield field.invalid(path, template["selector"], "`selector` will be auto-generated")

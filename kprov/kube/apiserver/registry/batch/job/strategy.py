@@ -58,10 +58,10 @@ class JobStrategy(WorkloadStrategy):
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(validate_job(obj))
+        return list(validate_job(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_job(obj, old), *validate_job_update(obj, old)]
+        return [*validate_job(obj, self.settings, old), *validate_job_update(obj, self.settings, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_job_status(obj, old))

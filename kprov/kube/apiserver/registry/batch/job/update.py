@@ -10,6 +10,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.batch.job.validation import validate_spec_and_selector
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -17,9 +18,9 @@ from kprov.kube.machinery.json_object import JsonObject
 _PLACEMENT_FIELDS: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
-def validate_job_update(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_job_update(obj: JsonObject, settings: ServerSettings, old: JsonObject) -> Errors:
     spec, before = obj["spec"], old["spec"]
-    yield from validate_spec_and_selector(spec, old["spec"])
+    yield from validate_spec_and_selector(spec, settings, old["spec"])
     if spec.get("completions") != before.get("completions"):
         wanted = spec.get("completions")
         if spec.get("completionMode") != "Indexed":

@@ -11,6 +11,7 @@ from kprov.kube.apiserver.registry.batch.job.pod_failure_policy import validate_
 from kprov.kube.apiserver.registry.batch.job.success_policy import validate_success_policy
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_domain_path, check_not_negative
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -22,14 +23,14 @@ _PER_INDEX_LIMIT: Final = 10_000
 _PREFIX: Final = "batch.kubernetes.io/"
 
 
-def validate_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_job(obj: JsonObject, settings: ServerSettings, old: JsonObject | None = None) -> Errors:
     """Field rules of a job. old: the job before an update, None at creation."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
         had = template_validation.read_template_labels(old["spec"]) if old else None
         prefixed = had is None or {f"{_PREFIX}job-name", f"{_PREFIX}controller-uid"} <= had.keys()
         yield from _validate_generated_labels(obj, prefixed=prefixed)
-    yield from validate_spec_and_selector(spec, old["spec"] if old else None)
+    yield from validate_spec_and_selector(spec, settings, old["spec"] if old else None)
     completions = spec.get("completions") or 0
     if spec.get("completionMode") == "Indexed" and completions > 0:
         host = f"{obj['metadata'].get('name', '')}-{completions - 1}"
@@ -58,10 +59,12 @@ def _validate_generated_labels(obj: JsonObject, *, prefixed: bool) -> Errors:
         yield field.invalid("spec.selector", obj["spec"]["selector"], "`selector` not auto-generated")
 
 
-def validate_spec_and_selector(spec: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_spec_and_selector(
+    spec: JsonObject, settings: ServerSettings, old: JsonObject | None = None
+) -> Errors:
     """Field rules of a job's spec with its selector. old: the spec before an update."""
     any_values = checks.has_invalid_selector_values((old or {}).get("selector"))
-    yield from validate_job_spec(spec, "spec", old)
+    yield from validate_job_spec(spec, "spec", settings, old)
     if spec.get("selector") is None:
         yield field.required("spec.selector")
     else:
@@ -70,7 +73,9 @@ def validate_spec_and_selector(spec: JsonObject, old: JsonObject | None = None) 
         yield template_validation.make_mismatch_error(spec)
 
 
-def validate_job_spec(spec: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
+def validate_job_spec(
+    spec: JsonObject, path: str, settings: ServerSettings, old: JsonObject | None = None
+) -> Errors:
     """`old`: the spec that an update changes."""
     yield from check_not_negative(
         spec,
@@ -96,7 +101,7 @@ def validate_job_spec(spec: JsonObject, path: str, old: JsonObject | None = None
     supported = ["Failed"] if spec.get("podFailurePolicy") is not None else ["Failed", "TerminatingOrFailed"]
     yield from checks.check_enum(spec.get("podReplacementPolicy"), f"{path}.podReplacementPolicy", supported)
     yield from template_validation.validate_template(
-        spec["template"], f"{path}.template", (old or {}).get("template")
+        spec["template"], f"{path}.template", settings, (old or {}).get("template")
     )
     yield from _validate_restart_policy(spec, f"{path}.template.spec.restartPolicy")
 

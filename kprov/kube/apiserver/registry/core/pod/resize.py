@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -22,7 +23,7 @@ _KINDS: Final = ("containers", "initContainers")
 _ONLY: Final = "only cpu and memory resources are mutable"
 
 
-def validate_pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
+def validate_pod_resize(obj: JsonObject, settings: ServerSettings, old: JsonObject) -> list[FieldError]:
     """Field rules of /resize. obj: the old pod with the requested resources and resize policies."""
     before = old["spec"]
     if _MIRROR in (old["metadata"].get("annotations") or {}):
@@ -30,7 +31,7 @@ def validate_pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("[]", "windows pods cannot be resized")]
     errors = [
-        *podspec_validation.validate_pod(obj, old["spec"]),
+        *podspec_validation.validate_pod(obj, settings, old["spec"]),
         *_validate_resized_pod(obj, old),
     ]
     wrong = list(_validate_container_order(obj["spec"], before))

@@ -109,10 +109,10 @@ class PodStrategy(ResourceStrategy):
         return name_warnings + podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"])
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(podspec_validation.validate_new_pod(obj))
+        return list(podspec_validation.validate_new_pod(obj, self.settings))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(pod_update.validate_pod_update(obj, old))
+        return list(pod_update.validate_pod_update(obj, self.settings, old))
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(pod_status.validate_pod_status(obj, old))

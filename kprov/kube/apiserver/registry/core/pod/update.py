@@ -10,6 +10,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks, resource_strategy
 from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, enumerate_items
+from kprov.kube.apiserver.registry.generic.server_settings import ServerSettings
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import scheduling as scheduling_rules
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
@@ -28,8 +29,8 @@ _GRACE: Final = "terminationGracePeriodSeconds"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def validate_pod_update(obj: JsonObject, old: JsonObject) -> Errors:
-    yield from podspec_validation.validate_pod(obj, old["spec"])
+def validate_pod_update(obj: JsonObject, settings: ServerSettings, old: JsonObject) -> Errors:
+    yield from podspec_validation.validate_pod(obj, settings, old["spec"])
     yield from pod_annotations.validate_unchanged_annotations(obj, old)
     spec, before = obj["spec"], old["spec"]
     for kind in ("containers", "initContainers"):

@@ -87,6 +87,7 @@ def ask(registry: Registry, tmp_path: Path, *, extends_tokens: bool) -> Asker:
     tokens.write_text("secret,bob,u2\n")
     options = Namespace(
         authorization_mode=["Node", "RBAC"],
+        allow_privileged=True,
         anonymous_auth=True,
         enable_admission_plugins=["NodeRestriction"],
         disable_admission_plugins=[],
