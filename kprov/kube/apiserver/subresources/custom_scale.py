@@ -48,6 +48,8 @@ async def handle_scale(call: Call) -> Reply:
             )
         live = patch_types.copy_document(current)
         new = wanted(current)
+        if call.context.info.verb == "patch" and scale_paths.find(parent, paths.replicas) is None:
+            _require_replicas(new, paths)
         if not call.context.applied:
             zero_values.normalize(new, object_schema.builtin().node(_SCALE))
             manager = call.context.manager
@@ -96,5 +98,13 @@ def _apply_scale(parent: JsonObject, new: JsonObject, paths: ScalePaths, resourc
         text += f"UID in object meta: {metadata['uid']}"
         raise status.conflict(resource, metadata["name"], text)
     scale_paths.put(parent, paths.replicas, replicas)
-    metadata["resourceVersion"] = wanted.get("resourceVersion", "")
+    # A Scale without a version is no precondition. The object keeps its own, which its update requires.
+    if wanted.get("resourceVersion"):
+        metadata["resourceVersion"] = wanted["resourceVersion"]
     return parent
+
+
+def _require_replicas(new: JsonObject, paths: ScalePaths) -> None:
+    """Raise BadRequest if a patch leaves an object without replicas as it is."""
+    if (new.get("spec") or {}).get("replicas") is None:
+        raise status.bad_request(f'the spec replicas field ".{".".join(paths.replicas)}" cannot be empty')
