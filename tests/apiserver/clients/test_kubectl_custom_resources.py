@@ -2,84 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
 from tests.apiserver.clients.kubectl import Kubectl
+from tests.apiserver.clients.widgets import define, make_widget, new_group
 from tests.apiserver.conformance.calls import eventually
-
-_NUMBERS = itertools.count(1)
-_SCHEMA = {
-    "type": "object",
-    "description": "A widget turns.",
-    "properties": {
-        "spec": {
-            "type": "object",
-            "required": ["size"],
-            "properties": {
-                "size": {"type": "integer", "minimum": 1, "description": "How large it is."},
-                "color": {"type": "string", "default": "red"},
-                "replicas": {"type": "integer"},
-                "parts": {"type": "array", "items": {"type": "string"}},
-            },
-        },
-        "status": {
-            "type": "object",
-            "properties": {"phase": {"type": "string"}, "replicas": {"type": "integer"}},
-        },
-    },
-}
-
-
-def define(group: str, **more: Any) -> dict[str, Any]:
-    """A definition of widgets in a group of its own. more: fields of the spec."""
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": _SCHEMA},
-        "subresources": {
-            "status": {},
-            "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
-        },
-        "additionalPrinterColumns": [
-            {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
-            {"name": "Color", "type": "string", "jsonPath": ".spec.color"},
-        ],
-        "selectableFields": [{"jsonPath": ".spec.color"}],
-    }
-    spec = {
-        "group": group,
-        "scope": "Namespaced",
-        "names": {
-            "plural": "widgets",
-            "singular": "widget",
-            "kind": "Widget",
-            "listKind": "WidgetList",
-            "shortNames": ["wd"],
-            "categories": ["all"],
-        },
-        "versions": [version],
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"widgets.{group}"},
-        "spec": spec | more,
-    }
-
-
-def make_widget(group: str, name: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": f"{group}/v1",
-        "kind": "Widget",
-        "metadata": {"name": name},
-        "spec": {"size": 3} | spec,
-    }
-
-
-def new_group() -> str:
-    return f"g{next(_NUMBERS)}.example.com"
 
 
 def test_from_definition_to_removal(kubectl: Kubectl) -> None:
