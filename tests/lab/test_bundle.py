@@ -7,6 +7,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from .conftest import ROOT, run
 
 
@@ -29,6 +31,8 @@ def members(archive: Path) -> dict[str, tuple[int, bytes]]:
         }
 
 
+#: Two whole bundles are built. Unit tests show that the same inputs give the same bytes.
+@pytest.mark.nightly
 def test_two_operators_with_different_environments_make_the_same_bundle(tmp_path: Path) -> None:
     # This one has the development packages, the other has not, and has another version of a library that travels.
     mine = build(sys.executable, tmp_path / "mine")

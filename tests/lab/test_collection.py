@@ -101,6 +101,8 @@ def test_its_playbooks_find_all_roles_and_their_dependencies(collection: Install
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+#: The scenarios of Molecule in `make test` run the same roles with ansible-core, twice each.
+@pytest.mark.nightly
 def test_its_roles_install_a_runtime_and_a_second_run_changes_nothing(
     collection: Installed, inventory: Path
 ) -> None:

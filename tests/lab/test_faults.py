@@ -22,7 +22,14 @@ def vip_holder(cluster: Cluster) -> str:
     return next(h for h in HOSTS if f"{cluster.lab.vip}/" in cluster.lab.ssh(h, "ip -4 -o address show"))
 
 
-@pytest.mark.parametrize("role", ["the VIP's holder", "another host"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        "the VIP's holder",
+        # All that the other shows but the way of the VIP.
+        pytest.param("another host", marks=pytest.mark.nightly),
+    ],
+)
 def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace: str, role: str) -> None:
     holder = vip_holder(cluster)
     victim = holder if role == "the VIP's holder" else next(h for h in HOSTS if h != holder)

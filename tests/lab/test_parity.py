@@ -97,7 +97,7 @@ def _check(case: Case, outcomes: Outcomes, *, minutes: float) -> None:
 
 
 #: One of so many cases is part of `make test`: each costs ten seconds of CPU, most of them ansible-playbook's.
-_SHARE = 3
+_SHARE = 5
 
 
 def _marked(cases: list[Case]) -> list[ParameterSet]:
