@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import random
@@ -10,9 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
-from kprov.agent.apt import package_state
+from kprov.agent.apt import package_locks, package_state
 from kprov.agent.context import ModuleError
+from kprov.agent.package_programs import find_program, make_output_values, run_program
 
 
 @dataclass
@@ -27,6 +28,8 @@ class KnownPackage:
         return not self.versions
 
 
+LISTS = "/var/lib/apt/lists"
+_STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _answers: dict[Any, Any] = {}
 
 
@@ -34,7 +37,7 @@ def _cache_key(*names: Any) -> tuple[Any, ...]:
     """Return a cache key: the names, and the state of the files that the answer depends on."""
     stamps: list[Any] = []
     for path in (
-        apt_commands.LISTS,
+        LISTS,
         package_state.STATUS,
         "/etc/apt",
         "/etc/apt/preferences.d",
@@ -55,18 +58,18 @@ def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]
     key = _cache_key("policy", tuple(names), release)
     if key not in _answers:
         command = [
-            apt_commands.find_program("apt-cache"),
+            find_program("apt-cache"),
             *(["-t", release] if release else []),
             "policy",
             "--",
             *names,
         ]
-        code, out, err = apt_commands.run_command(command)
+        code, out, err = run_program(command)
         if code:
             raise ModuleError(
                 err.strip() or f"apt-cache policy failed with {code}",
                 rc=code,
-                **apt_commands.output_values(out, err),
+                **make_output_values(out, err),
             )
         _answers[key] = parse_policies(out)
     answer: dict[str, KnownPackage] = _answers[key]
@@ -99,7 +102,7 @@ def find_providers(name: str) -> list[str]:
     """Return the names of the packages whose candidate provides a name."""
     key = _cache_key("showpkg", name)
     if key not in _answers:
-        _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "showpkg", "--", name])
+        _, out, _ = run_program([find_program("apt-cache"), "showpkg", "--", name])
         _, _, part = out.partition("Reverse Provides: ")
         pairs = [line.split()[:2] for line in part.splitlines() if len(line.split()) > 1]
         candidates = find_known(sorted({pair[0] for pair in pairs}), None)
@@ -113,7 +116,7 @@ def list_names() -> list[str]:
     """Return the sorted names of all installed and available packages."""
     key = _cache_key("pkgnames")
     if key not in _answers:
-        _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "pkgnames"])
+        _, out, _ = run_program([find_program("apt-cache"), "pkgnames"])
         _answers[key] = sorted(set(out.split()))
     answer: list[str] = _answers[key]
     return answer
@@ -125,12 +128,12 @@ def is_update_due(valid_seconds: int, now: float) -> bool:
     Ansible looks only at the time. An image without lists may have a recent time, and then apt would
     find no package.
     """
-    return apt_commands.read_cache_time() + valid_seconds < now or not _has_lists()
+    return read_cache_time() + valid_seconds < now or not _has_lists()
 
 
 def _has_lists() -> bool:
     try:
-        files = os.listdir(apt_commands.LISTS)
+        files = os.listdir(LISTS)
     except OSError:
         return False
     # Lists may be compressed: ..._Packages.lz4
@@ -142,17 +145,17 @@ def update_lists(args: dict[str, Any], warnings: list[str]) -> None:
     retries = args["update_cache_retries"]
     max_delay = args["update_cache_retry_max_delay"]
     jitter = random.random()
-    command = [apt_commands.find_program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
+    command = [find_program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
     reason = ""
     for attempt in range(retries):
-        apt_commands.wait_for_lock(f"{apt_commands.LISTS}/lock", args)
-        code, out, err = apt_commands.run_command(command)
+        package_locks.wait_for_lock(f"{LISTS}/lock", args)
+        code, out, err = run_program(command)
         if code == 0 and "Failed to fetch" not in err:
             return
         reason = (err or out).strip()
         if "Could not get lock" in reason or "Unable to lock" in reason:
             raise ModuleError(
-                apt_commands.explain_failure(
+                package_locks.explain_failure(
                     f"Failed to lock apt for exclusive operation: {reason}", err, args
                 )
             )
@@ -164,3 +167,11 @@ def update_lists(args: dict[str, Any], warnings: list[str]) -> None:
             )
             time.sleep(delay)
     raise ModuleError(f"Failed to update apt cache after {retries} retries: {reason or 'unknown reason'}")
+
+
+def read_cache_time() -> int:
+    """Return when the package lists were updated, in seconds since 1970; 0 without lists."""
+    for path in (_STAMP, LISTS):
+        with contextlib.suppress(FileNotFoundError):
+            return int(os.stat(path).st_mtime)
+    return 0

@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from kprov.agent.apt import cache as apt_cache
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.apt import install as apt_install
-from kprov.agent.apt import package_state
+from kprov.agent.apt import package_changes, package_locks, package_state
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, make_output_values, run_program
 
 
 def read_fields(path: str) -> dict[str, str]:
@@ -17,9 +17,9 @@ def read_fields(path: str) -> dict[str, str]:
     if not os.path.isfile(path):
         reason = f"E:Could not open file {path} - open (2: No such file or directory)"
         raise ModuleError(f"Unable to install package: {reason}")
-    code, out, err = apt_commands.run_command([apt_commands.find_program("dpkg-deb"), "-f", path])
+    code, out, err = run_program([find_program("dpkg-deb"), "-f", path])
     if code:
-        raise ModuleError(f"Unable to install package: {err.strip()}", **apt_commands.output_values(out, err))
+        raise ModuleError(f"Unable to install package: {err.strip()}", **make_output_values(out, err))
     fields: dict[str, str] = {}
     last = ""
     for line in out.splitlines():
@@ -64,7 +64,7 @@ def install_files(paths: list[str], args: dict[str, Any], context: Context) -> d
                 name for name, _, _ in package_state.parse_relations(fields.get("Recommends", ""))
             ]
         paths_to_install.append(path)
-    result: dict[str, Any] = {"changed": False, **apt_commands.output_values("", ""), "diff": ""}
+    result: dict[str, Any] = {"changed": False, **make_output_values("", ""), "diff": ""}
     if dependencies:
         overrides = {"only_upgrade": False, "default_release": None, "autoremove": False, "state": "present"}
         dependency_args = {**args, **overrides, "force": False}
@@ -82,13 +82,13 @@ def _run_dpkg(
     options += ["--simulate"] if context.check else []
     options += ["--force-all"] if args["force"] else []
     command = ["dpkg", *options, "-i", *paths]
-    apt_commands.wait_for_dpkg(args)
-    with apt_commands.service_policy_of(args, context):
-        code, out, err = apt_commands.run_command(command)
-    diff = apt_commands.prepare_diff(out)
+    package_locks.wait_for_dpkg_lock(args)
+    with package_changes.hold_service_policy(args, context):
+        code, out, err = run_program(command)
+    diff = package_changes.make_diff(out)
     if before["diff"] and "prepared" in before["diff"]:
         diff = {"prepared": before["diff"]["prepared"] + "\n\n" + out}
-    output = apt_commands.output_values(before["stdout"] + out, before["stderr"] + err)
+    output = make_output_values(before["stdout"] + out, before["stderr"] + err)
     if code:
         raise ModuleError(f"{' '.join(command)} failed", **output)
     return {"changed": True, "diff": diff, **output}

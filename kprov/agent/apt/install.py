@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kprov.agent.apt import cache as apt_cache
-from kprov.agent.apt import commands as apt_commands
-from kprov.agent.apt import package_state
+from kprov.agent.apt import package_changes, package_locks, package_state
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, make_output_values, run_program
 
 #: apt-get's last line when it had nothing to do.
 ZERO = "\n0 upgraded, 0 newly installed, 0 to remove"
@@ -134,14 +134,14 @@ def install_packages(names: list[str], args: dict[str, Any], context: Context) -
     result: dict[str, Any] = {"changed": False}
     if packages:
         command = _install_command(packages, args, context)
-        code, out, err = apt_commands.run_change(command, args, context)
+        code, out, err = package_changes.run_package_change(command, args, context)
         if code:
-            text = apt_commands.explain_failure(f"'{command}' failed: {err}", err, args)
-            raise ModuleError(text, rc=code, **apt_commands.output_values(out, err))
+            text = package_locks.explain_failure(f"'{command}' failed: {err}", err, args)
+            raise ModuleError(text, rc=code, **make_output_values(out, err))
         result = {
             "changed": state != "build-dep" or ZERO not in out,
-            "diff": apt_commands.prepare_diff(out) if context.diff else {},
-            **apt_commands.output_values(out, err),
+            "diff": package_changes.make_diff(out) if context.diff else {},
+            **make_output_values(out, err),
         }
     if state != "build-dep" and not context.check:
         mark_manual([split_package(name)[0] for name in names])
@@ -152,9 +152,9 @@ def _install_command(packages: list[str], args: dict[str, Any], context: Context
     build = args["state"] == "build-dep"
     # Absent options leave their blanks, as in the command that Ansible's messages quote.
     parts = [
-        apt_commands.find_program("apt-get"),
+        find_program("apt-get"),
         "-y",
-        apt_commands.dpkg_options(args),
+        package_changes.render_dpkg_options(args),
         "--only-upgrade" if args["only_upgrade"] else "",
         "--fix-broken" if args["state"] == "fixed" else "",
         "--force-yes" if args["force"] else "",
@@ -186,11 +186,13 @@ def mark_manual(names: list[str]) -> None:
     automatic = package_state.read_automatic()
     automatic_names = [name for name in names if name.partition(":")[0] in automatic]
     if automatic_names:
-        command = [apt_commands.find_program("apt-mark"), "manual", *automatic_names]
-        code, out, err = apt_commands.run_command(command)
+        command = [find_program("apt-mark"), "manual", *automatic_names]
+        code, out, err = run_program(command)
         if code:
             raise ModuleError(
-                f"'{' '.join(command)}' failed: {err}", rc=code, **apt_commands.output_values(out, err)
+                f"'{' '.join(command)}' failed: {err}",
+                rc=code,
+                **make_output_values(out, err),
             )
 
 
@@ -209,9 +211,9 @@ def remove_packages(names: list[str], args: dict[str, Any], context: Context) ->
     if not packages:
         return {"changed": False}
     parts = [
-        apt_commands.find_program("apt-get"),
+        find_program("apt-get"),
         "-q -y",
-        apt_commands.dpkg_options(args),
+        package_changes.render_dpkg_options(args),
         "--purge" if args["purge"] else "",
         "--force-yes" if args["force"] else "",
         "--auto-remove" if args["autoremove"] else "",
@@ -230,23 +232,25 @@ def _run_and_report(
     context: Context,
     change_marker: str | None = None,
 ) -> dict[str, Any]:
-    code, out, err = apt_commands.run_change(" ".join(part for part in parts if part), args, context)
+    code, out, err = package_changes.run_package_change(
+        " ".join(part for part in parts if part), args, context
+    )
     if code:
-        text = apt_commands.explain_failure(f"{command_text} failed: {err}", err, args)
-        raise ModuleError(text, rc=code, **apt_commands.output_values(out, err))
+        text = package_locks.explain_failure(f"{command_text} failed: {err}", err, args)
+        raise ModuleError(text, rc=code, **make_output_values(out, err))
     return {
         "changed": change_marker is None or change_marker in out,
-        "diff": apt_commands.prepare_diff(out) if context.diff else {},
-        **apt_commands.output_values(out, err),
+        "diff": package_changes.make_diff(out) if context.diff else {},
+        **make_output_values(out, err),
     }
 
 
 def clean_up(operation: str, change_marker: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run autoremove or autoclean; apt-get prints `change_marker` if it changed something."""
     parts = [
-        apt_commands.find_program("apt-get"),
+        find_program("apt-get"),
         "-y",
-        apt_commands.dpkg_options(args),
+        package_changes.render_dpkg_options(args),
         "--purge" if args["purge"] else "",
         "--force-yes" if args["force"] else "",
         operation,

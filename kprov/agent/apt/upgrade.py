@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import package_changes, package_locks
 from kprov.agent.apt.install import ZERO
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, make_output_values
 
 _APTITUDE_ZERO = "\n0 packages upgraded, 0 newly installed, 0 to remove"
 
@@ -30,9 +31,9 @@ def upgrade_packages(
             if args[argument]:
                 warnings.append(f"APTITUDE does not support '{option}', ignoring the '{argument}' parameter.")
     command_parts = [
-        apt_commands.find_program(name),
+        find_program(name),
         "-y",
-        apt_commands.dpkg_options(args),
+        package_changes.render_dpkg_options(args),
         ("--force-yes" if with_apt_get else "--assume-yes --allow-untrusted") if args["force"] else "",
         "--no-remove" if args["fail_on_autoremove"] and with_apt_get else "",
         "--allow-unauthenticated" if args["allow_unauthenticated"] else "",
@@ -42,12 +43,14 @@ def upgrade_packages(
     ]
     if args["default_release"]:
         command_parts.append(f"-t '{args['default_release']}'")
-    code, out, err = apt_commands.run_change(" ".join(part for part in command_parts if part), args, context)
+    code, out, err = package_changes.run_package_change(
+        " ".join(part for part in command_parts if part), args, context
+    )
     if code:
-        text = apt_commands.explain_failure(f"'{command_parts[0]} {verb}' failed: {err}", err, args)
+        text = package_locks.explain_failure(f"'{command_parts[0]} {verb}' failed: {err}", err, args)
         raise ModuleError(text, rc=code, stdout=out, stdout_lines=out.splitlines())
     changed = (ZERO if with_apt_get else _APTITUDE_ZERO) not in out
-    result = {"changed": changed, "msg": out, **apt_commands.output_values(out, err)}
+    result = {"changed": changed, "msg": out, **make_output_values(out, err)}
     if changed:
-        result["diff"] = apt_commands.prepare_diff(out) if context.diff else {}
+        result["diff"] = package_changes.make_diff(out) if context.diff else {}
     return result

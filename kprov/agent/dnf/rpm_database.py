@@ -8,8 +8,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import ModuleError
+from kprov.agent.package_programs import find_program, run_program
 
 _FOLDERS = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 _FORM = "%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n"
@@ -55,9 +55,7 @@ def list_installed(root: str = "/") -> list[Package]:
     key = [_database_stamp(root, folder) for folder in _FOLDERS]
     if root not in _cached or _cached[root][0] != key or not any(key):
         where = [] if root == "/" else ["--root", root]
-        code, out, err = apt_commands.run_command(
-            [apt_commands.find_program("rpm"), *where, "-qa", "--qf", _FORM]
-        )
+        code, out, err = run_program([find_program("rpm"), *where, "-qa", "--qf", _FORM])
         if code:
             raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
         packages = [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4]
@@ -86,8 +84,8 @@ def find_packages(spec: str, root: str = "/") -> list[Package]:
         return matches
     where = [] if root == "/" else ["--root", root]
     kind = "-qf" if spec.startswith("/") else "-q"
-    command = [apt_commands.find_program("rpm"), *where, kind, *([] if kind == "-qf" else ["--whatprovides"])]
-    code, out, _ = apt_commands.run_command([*command, "--qf", _FORM, spec])
+    command = [find_program("rpm"), *where, kind, *([] if kind == "-qf" else ["--whatprovides"])]
+    code, out, _ = run_program([*command, "--qf", _FORM, spec])
     return (
         [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4] if not code else []
     )

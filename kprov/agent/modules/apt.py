@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from kprov.agent.apt import cache as apt_cache
-from kprov.agent.apt import commands as apt_commands
-from kprov.agent.apt import deb_files
+from kprov.agent.apt import deb_files, package_changes
 from kprov.agent.apt import install as apt_install
 from kprov.agent.apt import upgrade as apt_upgrade
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import make_output_values, run_program
 from kprov.agent.web import url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -62,12 +62,12 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
         cleaned = _clean_cache(context)
         if not has_packages:
             return cleaned
-    cache = {"cache_updated": False, "cache_update_time": apt_commands.read_cache_time()}
+    cache = {"cache_updated": False, "cache_update_time": apt_cache.read_cache_time()}
     if args["update_cache"] or args["cache_valid_time"]:
         if apt_cache.is_update_due(args["cache_valid_time"], time.time()):
             if not context.check:
                 apt_cache.update_lists(args, warnings)
-            new_time = apt_commands.read_cache_time()
+            new_time = apt_cache.read_cache_time()
             cache = {
                 "cache_updated": context.check or new_time != cache["cache_update_time"],
                 "cache_update_time": new_time,
@@ -117,11 +117,11 @@ def _install_deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _clean_cache(context: Context) -> dict[str, Any]:
-    code, out, err = (0, "", "") if context.check else apt_commands.run_command(["apt-get", "clean"])
+    code, out, err = (0, "", "") if context.check else run_program(["apt-get", "clean"])
     if code or err:
         details = f": {err}" if err else ""
         raise ModuleError(
             f"apt-get clean failed{details}", rc=code, stdout=out, stdout_lines=out.splitlines()
         )
-    diff = apt_commands.prepare_diff(out) if context.diff else {}
-    return {"changed": True, "msg": out, **apt_commands.output_values(out, err), "diff": diff}
+    diff = package_changes.make_diff(out) if context.diff else {}
+    return {"changed": True, "msg": out, **make_output_values(out, err), "diff": diff}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, run_program
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True, "aliases": ["pkg"]},
@@ -59,9 +59,7 @@ def _sort_answers(choices: list[Any]) -> list[str]:
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_commands.run_command(
-        [apt_commands.find_program(command[0]), *command[1:]], stdin=stdin
-    )
+    code, out, err = run_program([find_program(command[0]), *command[1:]], stdin=stdin)
     if code:
         raise ModuleError(err)
     return out

@@ -6,9 +6,9 @@ import os
 import re
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.dnf import command_line, rpm_database
+from kprov.agent.package_programs import make_output_values, run_program
 
 _BOOL: dict[str, Any] = {"type": "bool", "default": False}
 _LIST: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -64,7 +64,7 @@ class _Dnf:
         self.change_options = command_line.transaction_options(args, five=self.five)
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        return apt_commands.run_command([self.program, *self.options, *words])
+        return run_program([self.program, *self.options, *words])
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _change(
                 failures=[],
                 results=[],
                 rc=code,
-                **apt_commands.output_values(out, err),
+                **make_output_values(out, err),
             )
         after = set(rpm_database.list_installed(root))
         results = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]

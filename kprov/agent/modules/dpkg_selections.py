@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.apt import package_state
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, make_output_values, run_program
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True},
@@ -23,9 +23,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     current = package.want if package.want != "unknown" else "not present"
     changed = current != selection
     if changed and not context.check:
-        code, out, err = apt_commands.run_command(
-            [apt_commands.find_program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
+        code, out, err = run_program(
+            [find_program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
         )
         if code:
-            raise ModuleError(err.strip() or out.strip(), rc=code, **apt_commands.output_values(out, err))
+            raise ModuleError(err.strip() or out.strip(), rc=code, **make_output_values(out, err))
     return {"changed": changed, "before": current, "after": selection}

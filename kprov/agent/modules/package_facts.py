@@ -6,9 +6,9 @@ import re
 import shutil
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.apt import package_state
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import run_program
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "manager": {"type": "list", "elements": "str", "default": ["auto"]},
@@ -87,7 +87,7 @@ def _read_origins(names: list[str]) -> dict[tuple[str, str], str]:
         return {}
     origin_of_source: dict[str, str] = {}
     source_line = ""
-    for line in apt_commands.run_command(["apt-cache", "policy"])[1].splitlines():
+    for line in run_program(["apt-cache", "policy"])[1].splitlines():
         source = re.match(r" *-?\d+ (\S.*)", line)
         release = re.match(r" +release (?:.*,)?o=([^,]*)", line)
         if source:
@@ -96,7 +96,7 @@ def _read_origins(names: list[str]) -> dict[tuple[str, str], str]:
             origin_of_source.setdefault(source_line, release.group(1))
     origins: dict[tuple[str, str], str] = {}
     name = version = ""
-    for line in apt_commands.run_command(["apt-cache", "policy", "--", *names])[1].splitlines():
+    for line in run_program(["apt-cache", "policy", "--", *names])[1].splitlines():
         if line and not line[0].isspace():
             name, version = line.rstrip(":").partition(":")[0], ""
         elif re.match(r"^ (\*\*\*|   ) \S", line):
@@ -111,7 +111,7 @@ def _read_categories(names: list[str]) -> dict[tuple[str, str], str]:
     if shutil.which("apt-cache") is None:
         return {}
     categories: dict[tuple[str, str], str] = {}
-    for record in apt_commands.run_command(["apt-cache", "show", "--", *names])[1].split("\n\n"):
+    for record in run_program(["apt-cache", "show", "--", *names])[1].split("\n\n"):
         fields = dict(re.findall(r"^(Package|Version|Section): (.*)$", record, re.MULTILINE))
         if len(fields) == 3:
             categories.setdefault((fields["Package"], fields["Version"]), fields["Section"])
@@ -123,7 +123,7 @@ def _read_rpm() -> Packages:
         return {}
     names = ("name", "version", "release", "epoch", "arch")
     form = "\\t".join(f"%{{{name.upper()}}}" for name in names) + "\\n"
-    code, out, err = apt_commands.run_command(["rpm", "-qa", "--qf", form])
+    code, out, err = run_program(["rpm", "-qa", "--qf", form])
     if code:
         raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
     packages: Packages = {}

@@ -8,8 +8,8 @@ import re
 import shutil
 from typing import Any
 
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.package_programs import find_program, run_program
 from kprov.agent.web import url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -23,7 +23,7 @@ _GPG = ("--no-tty", "--batch", "--with-colons", "--fixed-list-mode")
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Import a key from a URL or a file, or remove one by URL, file or key id."""
-    rpm, gpg = apt_commands.find_program("rpm"), shutil.which("gpg") or apt_commands.find_program("gpg2")
+    rpm, gpg = find_program("rpm"), shutil.which("gpg") or find_program("gpg2")
     key = args["key"]
     with contextlib.ExitStack() as stack:
         path = None
@@ -63,7 +63,7 @@ def _import_key(rpm: str, gpg: str, path: str | None, args: dict[str, Any], cont
 
 
 def _list_trusted_keys(rpm: str, gpg: str) -> list[str]:
-    code, out, _ = apt_commands.run_command([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
+    code, out, _ = run_program([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
     if code:
         return []
     return [
@@ -82,7 +82,7 @@ def _read_field(command: list[str], kind: str, number: int) -> list[str]:
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_commands.run_command(command, stdin=stdin)
+    code, out, err = run_program(command, stdin=stdin)
     if code:
         raise ModuleError(err)
     return out

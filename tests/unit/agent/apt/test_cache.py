@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from kprov.agent.apt import cache as apt_cache
-from kprov.agent.apt import commands as apt_commands
 
 NOW = 1_800_000_000
 DAY = 86400
@@ -23,8 +22,8 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lists"
     (folder / "partial").mkdir(parents=True)
     (folder / "lock").touch()
-    monkeypatch.setattr(apt_commands, "_STAMP", str(stamp))
-    monkeypatch.setattr(apt_commands, "LISTS", str(folder))
+    monkeypatch.setattr(apt_cache, "_STAMP", str(stamp))
+    monkeypatch.setattr(apt_cache, "LISTS", str(folder))
     return folder
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from kprov.agent.apt import cache as apt_cache
-from kprov.agent.apt import commands as apt_commands
 from kprov.agent.apt import deb_files, package_state
 from kprov.agent.apt import install as apt_install
 from kprov.agent.context import ModuleError
@@ -159,40 +156,6 @@ def test_the_best_version_is_the_candidate_or_the_newest_that_matches() -> None:
     assert apt_cache.find_best_version(found["nano"], "", "") == "2.0-1"
     assert apt_cache.find_best_version(found["nano"], "=", "1.*") == "1.0-1"
     assert apt_cache.find_best_version(found["nano"], "=", "3") is None
-
-
-def test_a_diff_is_what_apt_get_says_it_will_do() -> None:
-    out = "Reading package lists...\nReading state information...\nThe following:\n  nano\n0 upgraded, 1 newly\nGet:1"
-    assert apt_commands.prepare_diff(out) == {"prepared": "The following:\n  nano\n0 upgraded, 1 newly"}
-
-
-def test_a_lock_that_another_holds_is_named_with_its_process(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    path.touch()
-    assert apt_commands.find_lock_holder(str(path)) is None
-    hold = "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.lockf(f,fcntl.LOCK_EX); print('on',flush=True); input()"
-    with subprocess.Popen(
-        ["python3", "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdin is not None
-        other.stdout.readline()
-        assert apt_commands.find_lock_holder(str(path)) == other.pid
-        with pytest.raises(ModuleError, match=rf"held by process {other.pid} \(python3"):
-            apt_commands.wait_for_lock(str(path), {"lock_timeout": 0})
-        other.stdin.write("\n")
-        other.stdin.close()
-    apt_commands.wait_for_lock(str(path), {"lock_timeout": 0})
-
-
-def test_a_failure_names_who_holds_the_lock_first() -> None:
-    err = (
-        f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {os.getpid()} (apt-get)\n"
-    )
-    text = apt_commands.explain_failure("'apt-get install x' failed", err, {"lock_timeout": 9})
-    assert text.startswith(f"/var/lib/dpkg/lock-frontend is held by process {os.getpid()} (")
-    assert text.endswith("for more than 9 s; 'apt-get install x' failed")
-    assert apt_commands.explain_failure("other", "E: no", {"lock_timeout": 9}) == "other"
 
 
 def test_a_package_file_that_is_not_there() -> None:
