@@ -69,6 +69,8 @@ def post_start_hooks(
             partial(cluster_facts.run_service_cidr, options, registry),
         ),
         PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
-        PostStartHook("crd-registration", partial(api_services.run_custom, registry)),
+        PostStartHook(
+            "crd-registration", api_services.CustomApiServices(registry, custom_kinds.definitions).run
+        ),
         PostStartHook("start-apiextensions-controllers", DefinitionController(registry, custom_kinds).run),
     ]

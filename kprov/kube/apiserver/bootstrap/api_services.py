@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from kprov.kube.apiserver.bootstrap.system import ensure
 from kprov.kube.apiserver.registry.apiextensions import definition_state
-from kprov.kube.apiserver.registry.custom_kinds import GROUP, PLURAL
+from kprov.kube.apiserver.registry.apiextensions.definitions import Definitions
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import timestamps
@@ -65,41 +66,91 @@ async def run(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
-async def run_custom(registry: Registry, done: Callable[[], None]) -> None:
-    """Create and delete the APIServices of definitions: the post-start hook crd-registration.
+class CustomApiServices:
+    """Creates and deletes the APIServices of definitions: the post-start hook crd-registration.
 
     Source: kube-aggregator's crdregistration controller.
     """
-    definitions, services = registry.store(GROUP, PLURAL), registry.store(_GROUP, _PLURAL)
-    changed = asyncio.Event()
-    definitions.lister.on_change(lambda _type, _definition: changed.set())
-    while True:
-        changed.clear()
-        # The services first: those that exist then have definitions that this server knows.
-        known = {
-            service["metadata"]["name"]
-            for service in services.lister.list_shared()
-            if (service["metadata"].get("labels") or {}).get(_LABEL) == _BY_DEFINITION
-        }
-        wanted = {
-            f"{version['name']}.{definition['spec']['group']}": (definition["spec"]["group"], version["name"])
-            for definition in definitions.lister.list_shared()
-            if definition_state.is_true(definition, definition_state.ESTABLISHED)
-            for version in definition["spec"]["versions"]
-            if version.get("served")
-        }
-        try:
-            for group, version in wanted.values():
-                if (group, version) not in PRIORITIES:
-                    await _ensure(registry, group, version)
-            for name in known - wanted.keys():
-                await _delete(registry, name)
-        except StatusError as error:
-            log.warning("cannot write the APIServices of definitions, trying again: %s", error)
-            changed.set()
-            await asyncio.sleep(1)
-        done()
-        await changed.wait()
+
+    def __init__(self, registry: Registry, definitions: Definitions) -> None:
+        self._registry = registry
+        self._definitions = definitions
+        self._wake = asyncio.Event()
+        #: The definitions that changed, by name.
+        self._changed: dict[str, None] = {}
+        #: Group and version of the APIServices to look at.
+        self._queue: dict[tuple[str, str], None] = {}
+        #: The group versions of each definition.
+        self._by_name: dict[str, frozenset[tuple[str, str]]] = {}
+        self._uses: Counter[tuple[str, str]] = Counter()
+
+    async def run(self, done: Callable[[], None]) -> None:
+        """Work until cancelled."""
+        self._definitions.on_change(self._notice)
+        self._registry.store(_GROUP, _PLURAL).lister.on_change(self._notice_service)
+        while True:
+            self._wake.clear()
+            await self._work()
+            done()
+            await self._wake.wait()
+
+    def _notice(self, name: str) -> None:
+        self._changed[name] = None
+        self._wake.set()
+
+    def _notice_service(self, type_: str, service: JsonObject) -> None:
+        """Look at services that were found at the start, and at those that somebody deletes."""
+        is_ours = (service["metadata"].get("labels") or {}).get(_LABEL) == _BY_DEFINITION
+        if is_ours and type_ != "MODIFIED":
+            self._queue[service["spec"].get("group", ""), service["spec"]["version"]] = None
+            self._wake.set()
+
+    async def _work(self) -> None:
+        """Do all that is to be done, definitions first: their services exist then, or are deleted."""
+        while self._changed or self._queue:
+            await asyncio.sleep(0)
+            if self._changed:
+                name = next(iter(self._changed))
+                del self._changed[name]
+                self._follow(name)
+                continue
+            group_version = next(iter(self._queue))
+            del self._queue[group_version]
+            try:
+                await self._sync(*group_version)
+            except StatusError as error:
+                log.warning("cannot write the APIServices of definitions, trying again: %s", error)
+                self._queue[group_version] = None
+                await asyncio.sleep(1)
+
+    def _follow(self, name: str) -> None:
+        """Enqueue the group versions that a definition has got or lost."""
+        before = self._by_name.pop(name, frozenset())
+        found = self._definitions.get(name)
+        now = frozenset() if found is None else frozenset(_list_group_versions(found.summary))
+        if now:
+            self._by_name[name] = now
+        self._uses.update(now - before)
+        self._uses.subtract(before - now)
+        self._queue.update(dict.fromkeys(before ^ now))
+
+    async def _sync(self, group: str, version: str) -> None:
+        if self._uses[group, version] > 0:
+            if (group, version) not in PRIORITIES:
+                await _ensure(self._registry, group, version)
+            return
+        del self._uses[group, version]
+        held = self._registry.store(_GROUP, _PLURAL).lister.get_shared("", f"{version}.{group}")
+        if held is not None and (held["metadata"].get("labels") or {}).get(_LABEL) == _BY_DEFINITION:
+            await _delete(self._registry, f"{version}.{group}")
+
+
+def _list_group_versions(definition: JsonObject) -> Iterator[tuple[str, str]]:
+    """Yield the group versions that a definition serves."""
+    if definition_state.is_true(definition, definition_state.ESTABLISHED):
+        for version in definition["spec"]["versions"]:
+            if version["served"]:
+                yield definition["spec"]["group"], version["name"]
 
 
 async def _delete(registry: Registry, name: str) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from kprov.kube.apiserver.cacher.entry import Entry
+from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.apiextensions import definition_state, name_conflicts
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import validation
@@ -20,8 +22,11 @@ from kprov.kube.apiserver.registry.apiextensions.definition_state import (
     NAMES_ACCEPTED,
     TERMINATING,
 )
+from kprov.kube.apiserver.registry.apiextensions.definition_status import DefinitionStatusWriter
+from kprov.kube.apiserver.registry.apiextensions.definitions import Definition
 from kprov.kube.apiserver.registry.custom_kinds import GROUP, PLURAL, CustomKindsPublisher
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_base.tasks import start_background_task
@@ -44,15 +49,19 @@ class DefinitionController:
     def __init__(self, registry: Registry, publisher: CustomKindsPublisher) -> None:
         self._registry = registry
         self._publisher = publisher
+        self._definitions = publisher.definitions
         self._store = registry.store(GROUP, PLURAL)
+        self._writer = DefinitionStatusWriter(self._store)
         self._queue: dict[str, None] = {}
+        #: The names in the queue whose definition has changed.
+        self._changed: set[str] = set()
         self._wake = asyncio.Event()
         self._finalizers: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, done: Callable[[], None]) -> None:
         """Work until cancelled."""
         self._publisher.on_publication(self._enqueue)
-        self._store.lister.on_change(self._notice)
+        self._definitions.on_change(self._notice)
         await self._publisher.wait_until_published()
         done()
         try:
@@ -60,6 +69,7 @@ class DefinitionController:
                 if not self._queue:
                     self._wake.clear()
                     await self._wake.wait()
+                await asyncio.sleep(0)  # other tasks run between two definitions
                 name = next(iter(self._queue))
                 del self._queue[name]
                 try:
@@ -74,32 +84,40 @@ class DefinitionController:
             for task in self._finalizers.values():
                 task.cancel()
 
-    def _notice(self, type_: str, definition: Mapping[str, Any]) -> None:
-        name = definition["metadata"]["name"]
+    def _notice(self, name: str) -> None:
+        self._changed.add(name)
         self._enqueue(name)
-        if type_ == "DELETED" or not definition_state.is_true(definition, NAMES_ACCEPTED):
-            # Its names are free, or it waits for names.
-            for other in self._store.lister.list_shared():
-                if not definition_state.is_true(other, NAMES_ACCEPTED):
-                    self._enqueue(other["metadata"]["name"])
+
+    def _enqueue_waiting(self, name: str) -> None:
+        """Look again at the definitions of the group that wait for names."""
+        for other in self._definitions.list_group(name.partition(".")[2]):
+            if not definition_state.is_true(other.summary, NAMES_ACCEPTED):
+                self._enqueue(other.entry.name)
 
     def _enqueue(self, name: str) -> None:
         self._queue[name] = None
         self._wake.set()
 
     async def _sync(self, name: str) -> None:
-        definition = self._store.lister.get("", name)
-        if definition is None:
+        found = self._definitions.get(name)
+        is_changed = name in self._changed
+        self._changed.discard(name)
+        if is_changed and (found is None or not definition_state.is_true(found.summary, NAMES_ACCEPTED)):
+            # Its names are free, or it waits for names.
+            self._enqueue_waiting(name)
+        if found is None:
             return
-        if definition["metadata"].get("deletionTimestamp"):
+        definition = found.summary
+        if found.is_being_deleted:
             if FINALIZER in (definition["metadata"].get("finalizers") or ()) and name not in self._finalizers:
                 task = start_background_task(self._finalize(name), f"finalize {name}")
                 self._finalizers[name] = task
                 task.add_done_callback(lambda _: self._finalizers.pop(name, None))
             return
-        names, reason, message = name_conflicts.accept_names(definition, self._store.lister.list_shared())
+        others = (other.summary for other in self._definitions.list_group(definition["spec"]["group"]))
+        names, reason, message = name_conflicts.accept_names(definition, others)
         published = self._publisher.find(name)
-        is_published = published is not None and published.uid == definition["metadata"]["uid"]
+        is_published = published is not None and published.uid == found.uid
 
         def change(status: JsonObject) -> None:
             status["acceptedNames"] = names
@@ -128,41 +146,22 @@ class DefinitionController:
                     status, ESTABLISHED, "False", "Installing", "the initial names have been accepted"
                 )
 
-        await self._write_status(definition, change)
+        await self._write_status(found, change)
 
-    async def _write_status(
-        self, definition: JsonObject, change: Callable[[JsonObject], None], *, unfinalize: bool = False
-    ) -> None:
+    async def _write_status(self, definition: Definition, change: Callable[[JsonObject], None]) -> None:
         """Change the status. Raise StatusError 409 if the definition is not the newest."""
-        status = dict(definition.get("status") or {})
+        status = dict(definition.summary["status"])
         change(status)
-        if status == definition.get("status") and not unfinalize:
-            return
-        name = definition["metadata"]["name"]
-
-        def put(old: JsonObject | None) -> JsonObject:
-            new = dict(old or {})
-            new["metadata"] = {
-                **new["metadata"],
-                "uid": definition["metadata"]["uid"],
-                "resourceVersion": definition["metadata"]["resourceVersion"],
-            }
-            new["status"] = status
-            if unfinalize:
-                held = new["metadata"].get("finalizers") or ()
-                new["metadata"]["finalizers"] = [each for each in held if each != FINALIZER]
-            return new
-
-        context = make_system_context("update", self._store.resource, "", name)
-        await self._store.update(context, "", name, put, subresource="status", admit=False)
+        if status != definition.summary["status"]:
+            await self._writer.write(definition, status)
 
     async def _finalize(self, name: str) -> None:
         """Remove all objects of a deleted definition, then its finalizer. Retry until that is done."""
         while True:
             try:
                 await self._store.catch_up()
-                definition = self._store.lister.get("", name)
-                if definition is None or not definition["metadata"].get("deletionTimestamp"):
+                definition = self._definitions.get(name)
+                if definition is None or not definition.is_being_deleted:
                     return
                 await self._delete_objects(definition)
                 return
@@ -171,8 +170,8 @@ class DefinitionController:
                     log.warning("cannot remove the objects of %s, trying again: %s", name, error)
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _delete_objects(self, definition: JsonObject) -> None:
-        spec = definition["spec"]
+    async def _delete_objects(self, definition: Definition) -> None:
+        spec = definition.summary["spec"]
         if (spec["group"], spec["names"]["plural"]) in _BUILT_IN:
             await self._end(
                 definition,
@@ -180,7 +179,7 @@ class DefinitionController:
                 "instances overlap with built-in resources in storage",
             )
             return
-        if not definition_state.is_true(definition, ESTABLISHED):
+        if not definition_state.is_true(definition.summary, ESTABLISHED):
             await self._end(definition, "NeverEstablished", "resource was never established")
             return
 
@@ -197,28 +196,30 @@ class DefinitionController:
         await self._store.catch_up()
         await asyncio.sleep(_GRACE_SECONDS)
         while (published := await self._find_kinds(definition)) is not None:
-            objects = await published.store.list(make_system_context("list", published.store.resource))
-            if not objects:
+            store = published.store
+            await store.catch_up()
+            store.check_readable()
+            entries = list(store.cache.select(Selection()))
+            if not entries:
                 newest = self._find_newest(definition)
                 if newest is not None:
                     await self._end(newest, "InstanceDeletionCompleted", "removed all instances")
                 return
-            await self._delete_once(published.store, objects)
+            await self._delete_once(store, entries)
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _find_newest(self, definition: JsonObject) -> JsonObject | None:
+    def _find_newest(self, definition: Definition) -> Definition | None:
         """Return the present state of a definition, None if it is gone or another has its name."""
-        newest = self._store.lister.get("", definition["metadata"]["name"])
-        is_same = newest is not None and newest["metadata"]["uid"] == definition["metadata"]["uid"]
-        return newest if is_same else None
+        newest = self._definitions.get(definition.entry.name)
+        return newest if newest is not None and newest.uid == definition.uid else None
 
-    async def _find_kinds(self, definition: JsonObject) -> CustomKinds | None:
+    async def _find_kinds(self, definition: Definition) -> CustomKinds | None:
         """Wait until the kinds of a definition are published, and return them. None if it is gone.
 
         Another server may have ended the deletion: then a new definition with this name and its objects
         are not to be touched.
         """
-        name, uid = definition["metadata"]["name"], definition["metadata"]["uid"]
+        name, uid = definition.entry.name, definition.uid
         while self._find_newest(definition) is not None:
             await self._publisher.wait_until_published()
             published = self._publisher.find(name)
@@ -227,12 +228,16 @@ class DefinitionController:
             await asyncio.sleep(_POLL_SECONDS)
         return None
 
-    async def _delete_once(self, store: Any, objects: Any) -> None:
+    async def _delete_once(self, store: Store, entries: Sequence[Entry]) -> None:
         """Delete objects, some at a time. Those with finalizers stay until their controllers are done."""
-        remaining = iter([obj["metadata"] for obj in objects if not obj["metadata"].get("deletionTimestamp")])
+        remaining = iter(entries)
 
         async def work() -> None:
-            for metadata in remaining:
+            for entry in remaining:
+                await asyncio.sleep(0)
+                metadata = store.cache.decode(entry)["metadata"]
+                if metadata.get("deletionTimestamp"):
+                    continue
                 namespace = metadata.get("namespace", "")
                 context = make_system_context("delete", store.resource, namespace, metadata["name"])
                 # Not an object of this name that a new definition has.
@@ -247,11 +252,10 @@ class DefinitionController:
             for _ in range(_DELETIONS_AT_ONCE):
                 group.create_task(work())
 
-    async def _end(self, definition: JsonObject, reason: str, message: str) -> None:
-        def end(status: JsonObject) -> None:
-            definition_state.set_condition(status, TERMINATING, "False", reason, message)
-
-        await self._write_status(definition, end, unfinalize=True)
+    async def _end(self, definition: Definition, reason: str, message: str) -> None:
+        status = dict(definition.summary["status"])
+        definition_state.set_condition(status, TERMINATING, "False", reason, message)
+        await self._writer.end(definition, status)
 
 
 def _set_policy_conditions(definition: JsonObject, status: JsonObject) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Called with (type, object) for each change, in order. Listeners share the object and must not change it.
 Listener = Callable[[str, JsonObject], None]
+#: The same without decoding the object.
+EntryListener = Callable[[str, Entry], None]
 
 #: An event and its object, which is None without listeners.
 _Applied = tuple[Event, JsonObject | None]
@@ -56,6 +58,7 @@ class ResourceCache:
         #: By selection, so that each selection is evaluated once.
         self._watchers: dict[Selection, dict[Watcher, None]] = {}
         self._listeners: list[Listener] = []
+        self._entry_listeners: list[EntryListener] = []
 
     # reading
 
@@ -128,6 +131,10 @@ class ResourceCache:
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
+    def add_entry_listener(self, listener: EntryListener) -> None:
+        """Call a listener with (type, entry) for each change, in order. The entry is not decoded."""
+        self._entry_listeners.append(listener)
+
     # filling
 
     def replace(self, stored: list[Stored], revision: int) -> None:
@@ -155,19 +162,18 @@ class ResourceCache:
         for watcher in self.list_watchers():
             self.remove_watcher(watcher)
             watcher.sink.end("The resourceVersion for the provided watch is too old.")
-        if self._listeners:
+        if self._listeners or self._entry_listeners:
             self._notify_differences(old)
 
     def _notify_differences(self, old: Mapping[str, Entry]) -> None:
         for key, entry in old.items():
             if key not in self._entries:
-                obj = self._find_last_object(entry)
-                if obj is not None:
-                    self._notify("DELETED", obj)
+                self._notify("DELETED", entry, self._find_last_object(entry))
         for key, entry in self._entries.items():
             before = old.get(key)
             if before is not entry:
-                self._notify("MODIFIED" if before else "ADDED", self.decode(entry))
+                obj = self.decode(entry) if self._listeners else None
+                self._notify("MODIFIED" if before else "ADDED", entry, obj)
 
     def apply(self, change: Change) -> None:
         """Apply one change of etcd's watch and send it to watchers and listeners."""
@@ -189,8 +195,7 @@ class ResourceCache:
                 for watcher in watchers:
                     if event.revision > watcher.after:
                         watcher.sink.send_event(event, type_)
-        if obj is not None:
-            self._notify(event.type, obj)
+        self._notify(event.type, event.entry, obj)
 
     def _apply_deletion(self, change: Change, previous: Entry | None) -> _Applied | None:
         if previous is None:
@@ -240,6 +245,10 @@ class ResourceCache:
             log.warning("the value of %s in etcd is not an object: %s", entry.key, error)
             return None
 
-    def _notify(self, type_: str, obj: JsonObject) -> None:
-        for listener in self._listeners:
-            listener(type_, obj)
+    def _notify(self, type_: str, entry: Entry, obj: JsonObject | None) -> None:
+        """obj: the decoded entry, None without listeners or if it is unreadable."""
+        for entry_listener in self._entry_listeners:
+            entry_listener(type_, entry)
+        if obj is not None:
+            for listener in self._listeners:
+                listener(type_, obj)

@@ -14,9 +14,9 @@ from kprov.kube.apiserver.interfaces import Admission
 from kprov.kube.apiserver.registry.apiextensions import definition_state
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.hooks import CustomResourceHooks
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds, build_kinds
+from kprov.kube.apiserver.registry.apiextensions.definitions import Definition, Definitions
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
-from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,15 @@ class CustomKindsPublisher:
         """Set `admission` before `run`."""
         self._registry = registry
         self.admission: Admission | None = None
-        self._definitions = registry.store(GROUP, PLURAL)
-        #: The newest state of the definitions that have to be built, by name. None: removed.
-        self._pending: dict[str, JsonObject | None] = {}
+        self._store = registry.store(GROUP, PLURAL)
+        self.definitions: Final = Definitions(self._store.cache)
+        #: The names of the definitions that have to be built.
+        self._pending: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._built: dict[str, tuple[Any, CustomKinds]] = {}
         self._listeners: list[Callable[[str], None]] = []
-        self._definitions.cache.add_listener(self._notice)
+        self.definitions.on_change(self._notice)
 
     def find(self, name: str) -> CustomKinds | None:
         """Return what a definition has published, None if nothing."""
@@ -60,12 +61,12 @@ class CustomKindsPublisher:
                 await self._wake.wait()
             self._idle.clear()
             name = next(iter(self._pending))
-            definition = self._pending.pop(name)
+            del self._pending[name]
             try:
-                await self._follow(name, definition)
+                await self._follow(name)
             except StorageError as error:
                 log.warning("cannot read the objects of %s, trying again: %s", name, error)
-                self._pending.setdefault(name, definition)
+                self._pending.setdefault(name)
                 await asyncio.sleep(1)
             except Exception:
                 log.exception("cannot serve the custom resources of %s", name)
@@ -78,7 +79,7 @@ class CustomKindsPublisher:
         """
         if "." not in group:
             return False
-        await self._definitions.catch_up()
+        await self._store.catch_up()
         await self.wait_until_published()
         return True
 
@@ -94,26 +95,24 @@ class CustomKindsPublisher:
         except TimeoutError:
             log.warning("definitions are still being built")
 
-    def _notice(self, type_: str, definition: JsonObject) -> None:
-        name = definition["metadata"]["name"]
-        is_served = type_ != "DELETED" and definition_state.has_accepted_names(definition)
+    def _notice(self, name: str) -> None:
         self._pending.pop(name, None)
-        self._pending[name] = definition if is_served else None
+        self._pending[name] = None
         self._idle.clear()
         self._wake.set()
 
-    async def _follow(self, name: str, definition: JsonObject | None) -> None:
-        held = self._built.get(name)
-        if definition is None:
+    async def _follow(self, name: str) -> None:
+        definition, held = self.definitions.get(name), self._built.get(name)
+        if definition is None or not definition_state.has_accepted_names(definition.summary):
             if held is not None:
                 self._withdraw(name, held[1])
             return
-        state = definition_state.list_served_state(definition)
+        state = (definition.uid, definition.digest, definition.summary["status"].get("acceptedNames"))
         if held is not None and held[0] == state:
             return
         registry = self._registry
-        made = await asyncio.to_thread(build_kinds, definition, registry.storage, registry.cacher)
-        hooks = CustomResourceHooks(self._definitions, name, made.uid)
+        made = await asyncio.to_thread(_build, definition, registry)
+        hooks = CustomResourceHooks(self.definitions, name, made.uid)
         for store in (made.store, *(kind.store for kind in made.kinds)):
             store.admission, store.hooks = self.admission, hooks
         registry.cacher.add(made.cache)
@@ -138,3 +137,7 @@ class CustomKindsPublisher:
     def _tell(self, name: str) -> None:
         for listener in self._listeners:
             listener(name)
+
+
+def _build(definition: Definition, registry: Registry) -> CustomKinds:
+    return build_kinds(definition.decode(), registry.storage, registry.cacher)

@@ -56,9 +56,3 @@ def has_accepted_names(definition: Mapping[str, Any]) -> bool:
     if not names.get("plural") or not names.get("kind"):
         return False
     return is_true(definition, NAMES_ACCEPTED) or is_true(definition, ESTABLISHED)
-
-
-def list_served_state(definition: Mapping[str, Any]) -> tuple[Any, ...]:
-    """List everything of a definition on which its kinds depend, to compare it."""
-    status = definition.get("status") or {}
-    return (definition["metadata"].get("uid"), definition["spec"], status.get("acceptedNames"))

@@ -7,6 +7,7 @@ apiserver/pkg/endpoints/handlers.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from operator import ne
 from typing import Final
 
 import orjson
@@ -426,7 +427,8 @@ class Store(ReadStore):
                 current, certain = await self._read(key), True
             if current is None:
                 raise self.make_not_found_error(namespace, name)
-            obj = self._decode(current)
+            await heavy_lane.enter(context, len(current.value))
+            obj = await heavy_lane.run(context.place, self._decode, current)
             try:
                 deletion.check_preconditions(self.strategy, self.resource, obj, options)
             except status.StatusError:
@@ -445,12 +447,13 @@ class Store(ReadStore):
         self, context: RequestContext, current: Stored, obj: JsonObject, options: DeleteOptions
     ) -> tuple[JsonObject, bool]:
         """Mark the object as deleted, or remove it. Raises KeyChangedError if another client changed it."""
-        before = self._decode(current)
+        run, place = heavy_lane.run, context.place
+        before = await run(place, self._decode, current)
         outcome = deletion.mark_deleted(self.strategy, obj, options)
         if outcome is deletion.Outcome.REMOVED:
             await self._remove(context, current, before)
             return before, True
-        if obj != before:
+        if await run(place, ne, obj, before):
             await self._put(context, current, obj)
         if outcome is deletion.Outcome.KEPT:
             return obj, False
