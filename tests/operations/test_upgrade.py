@@ -36,7 +36,8 @@ def run_tree(tree: Path, *arguments: str | Path, timeout: float = 1800) -> str:
 
 def build_changed_bundle(folder: Path, file: str, old: str, new: str) -> Path:
     """Build a bundle of these sources with one change; return its archive."""
-    shutil.copytree(ROOT / "kprov", folder / "kprov", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("kprov", "roles", "playbooks", "templates"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     source = folder / "kprov" / file
     text = source.read_text()
     assert old in text
