@@ -20,6 +20,7 @@ from kprov.kube.apiserver.registry.apiextensions.definition_state import (
     ESTABLISHED,
     FINALIZER,
     NAMES_ACCEPTED,
+    NON_STRUCTURAL,
     TERMINATING,
 )
 from kprov.kube.apiserver.registry.apiextensions.definition_status import DefinitionStatusWriter
@@ -32,6 +33,7 @@ from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.schema.custom.structural import SchemaError
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 _GRACE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.5
 _DELETIONS_AT_ONCE: Final = 16
+#: The reason of Established while the kinds cannot be built.
+_BUILD_FAILED: Final = "BuildFailed"
 _BUILT_IN: Final = frozenset((resource.group, resource.plural) for resource in RESOURCES)
 
 
@@ -55,12 +59,14 @@ class DefinitionController:
         self._queue: dict[str, None] = {}
         #: The names in the queue whose definition has changed.
         self._changed: set[str] = set()
+        #: The names in the queue whose kinds were built or could not be built.
+        self._published: set[str] = set()
         self._wake = asyncio.Event()
         self._finalizers: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, done: Callable[[], None]) -> None:
         """Work until cancelled."""
-        self._publisher.on_publication(self._enqueue)
+        self._publisher.on_publication(self._notice_publication)
         self._definitions.on_change(self._notice)
         await self._publisher.wait_until_published()
         done()
@@ -86,6 +92,10 @@ class DefinitionController:
 
     def _notice(self, name: str) -> None:
         self._changed.add(name)
+        self._enqueue(name)
+
+    def _notice_publication(self, name: str) -> None:
+        self._published.add(name)
         self._enqueue(name)
 
     def _enqueue_waiting(self, name: str) -> None:
@@ -115,36 +125,27 @@ class DefinitionController:
                 task.add_done_callback(lambda _: self._finalizers.pop(name, None))
             return
         others = (other.summary for other in self._definitions.list_group(definition["spec"]["group"]))
+        others = (other.summary for other in self._definitions.list_group(definition["spec"]["group"]))
         names, reason, message = name_conflicts.accept_names(definition, others)
+        is_accepted = reason == "NoConflicts"
+        failure = self._publisher.find_failure(found)
+        is_news = name in self._published
+        self._published.discard(name)
         published = self._publisher.find(name)
         is_published = published is not None and published.uid == found.uid
 
         def change(status: JsonObject) -> None:
             status["acceptedNames"] = names
-            _set_policy_conditions(definition, status)
-            is_accepted = reason == "NoConflicts"
+            _set_policy_conditions(definition, status, is_schema_built=failure is None)
             if not definition_state.is_true(definition, NAMES_ACCEPTED) or not is_accepted:
                 definition_state.set_condition(
                     status, NAMES_ACCEPTED, "True" if is_accepted else "False", reason, message
                 )
-            if definition_state.is_true(definition, ESTABLISHED):
-                return
-            if not is_accepted:
-                definition_state.set_condition(
-                    status, ESTABLISHED, "False", "NotAccepted", "not all names are accepted"
-                )
-            elif is_published:
-                definition_state.set_condition(
-                    status,
-                    ESTABLISHED,
-                    "True",
-                    "InitialNamesAccepted",
-                    "the initial names have been accepted",
-                )
-            else:
-                definition_state.set_condition(
-                    status, ESTABLISHED, "False", "Installing", "the initial names have been accepted"
-                )
+            if failure is None:
+                _set_established(status, is_accepted=is_accepted, is_published=is_published)
+            elif is_news:
+                # Once for each attempt, because another server may be able to build it, and says so.
+                _set_failed(status, failure)
 
         await self._write_status(found, change)
 
@@ -258,7 +259,7 @@ class DefinitionController:
         await self._writer.end(definition, status)
 
 
-def _set_policy_conditions(definition: JsonObject, status: JsonObject) -> None:
+def _set_policy_conditions(definition: JsonObject, status: JsonObject, *, is_schema_built: bool) -> None:
     """Set what upstream's controllers say of the approval and of the schema.
 
     Source: apiextensions-apiserver/pkg/controller/{apiapproval,nonstructuralschema}.
@@ -268,7 +269,35 @@ def _set_policy_conditions(definition: JsonObject, status: JsonObject) -> None:
         definition_state.set_condition(status, "KubernetesAPIApprovalPolicyConformant", *approval)
     if definition["spec"].get("preserveUnknownFields"):
         message = "spec.preserveUnknownFields: Invalid value: true: must be false"
-        definition_state.set_condition(status, "NonStructuralSchema", "True", "Violations", message)
-    elif definition_state.find_condition({"status": status}, "NonStructuralSchema") is not None:
+        definition_state.set_condition(status, NON_STRUCTURAL, "True", "Violations", message)
+    elif is_schema_built and definition_state.find_condition({"status": status}, NON_STRUCTURAL) is not None:
         conditions = status["conditions"]
-        status["conditions"] = [each for each in conditions if each["type"] != "NonStructuralSchema"]
+        status["conditions"] = [each for each in conditions if each["type"] != NON_STRUCTURAL]
+
+
+def _set_established(status: JsonObject, *, is_accepted: bool, is_published: bool) -> None:
+    """Set the condition Established, which stays True."""
+    held = definition_state.find_condition({"status": status}, ESTABLISHED) or {}
+    has_failed = held.get("reason") == _BUILD_FAILED
+    if held.get("status") == "True" and not (has_failed and is_published):
+        return
+    value, reason, message = "False", "Installing", "the initial names have been accepted"
+    if not is_accepted:
+        reason, message = "NotAccepted", "not all names are accepted"
+    elif is_published:
+        value, reason = "True", "InitialNamesAccepted"
+    definition_state.set_condition(status, ESTABLISHED, value, reason, message)
+
+
+def _set_failed(status: JsonObject, failure: Exception) -> None:
+    """Tell why the kinds cannot be built. Objects may exist once Established was True: it stays so.
+
+    Upstream's server answers each request with 500 instead, and writes the reason to its log. For a schema
+    that is not structural it has the condition NonStructuralSchema, too.
+    """
+    value = "True" if definition_state.is_true({"status": status}, ESTABLISHED) else "False"
+    text = f"the server cannot serve the custom resources: {failure}"
+    definition_state.set_condition(status, ESTABLISHED, value, _BUILD_FAILED, text)
+    if isinstance(failure, SchemaError):
+        text = f"failed to check validation schema: {failure}"
+        definition_state.set_condition(status, NON_STRUCTURAL, "Unknown", "StructuralError", text)

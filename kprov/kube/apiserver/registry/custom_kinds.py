@@ -13,10 +13,15 @@ from typing import Any, Final
 from kprov.kube.apiserver.interfaces import Admission
 from kprov.kube.apiserver.registry.apiextensions import definition_state
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.hooks import CustomResourceHooks
-from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds, build_kinds
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import (
+    CustomKinds,
+    build_kinds,
+    omit_schemas,
+)
 from kprov.kube.apiserver.registry.apiextensions.definitions import Definition, Definitions
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.component_base.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,10 @@ class CustomKindsPublisher:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._built: dict[str, tuple[Any, CustomKinds]] = {}
+        #: By name, with the digest of the definition that cannot be built.
+        self._failures: dict[str, tuple[bytes, Exception]] = {}
+        self._backoffs: dict[str, Backoff] = {}
+        self._retries: dict[str, asyncio.TimerHandle] = {}
         self._listeners: list[Callable[[str], None]] = []
         self.definitions.on_change(self._notice)
 
@@ -47,13 +56,28 @@ class CustomKindsPublisher:
         found = self._built.get(name)
         return None if found is None else found[1]
 
+    def find_failure(self, definition: Definition) -> Exception | None:
+        """Return why the kinds of a definition cannot be built, None if they can or were not tried."""
+        digest, error = self._failures.get(definition.entry.name, (b"", None))
+        return error if digest == definition.digest else None
+
     def on_publication(self, listener: Callable[[str], None]) -> None:
-        """Call a listener with the name of each definition whose kinds were published or removed."""
+        """Call a listener with the name of each definition whose kinds were published or removed.
+
+        Also after each attempt to build them that failed.
+        """
         self._listeners.append(listener)
 
     async def run(self) -> None:
         """Build and publish until cancelled."""
         await self._registry.cacher.loaded.wait()
+        try:
+            await self._build_pending()
+        finally:
+            for retry in self._retries.values():
+                retry.cancel()
+
+    async def _build_pending(self) -> None:
         while True:
             if not self._pending:
                 self._idle.set()
@@ -66,10 +90,15 @@ class CustomKindsPublisher:
                 await self._follow(name)
             except StorageError as error:
                 log.warning("cannot read the objects of %s, trying again: %s", name, error)
-                self._pending.setdefault(name)
-                await asyncio.sleep(1)
-            except Exception:
+                self._retry(name)
+            except Exception as error:
+                # Whatever is wrong with one definition, the others are served.
                 log.exception("cannot serve the custom resources of %s", name)
+                self._retry(name)
+                self._fail(name, error)
+            else:
+                self._failures.pop(name, None)
+                self._backoffs.pop(name, None)
 
     async def wait_for_group(self, group: str) -> bool:
         """Wait until all present definitions are published. False: no definition can have the group.
@@ -95,7 +124,22 @@ class CustomKindsPublisher:
         except TimeoutError:
             log.warning("definitions are still being built")
 
+    def _fail(self, name: str, error: Exception) -> None:
+        definition = self.definitions.get(name)
+        if definition is not None:
+            self._failures[name] = definition.digest, error
+            self._tell(name)
+
+    def _retry(self, name: str) -> None:
+        """Build a definition again after a while. Nobody waits for that."""
+        if name in self._retries:
+            self._retries[name].cancel()
+        delay = self._backoffs.setdefault(name, Backoff(initial=1.0, maximum=60.0)).next()
+        self._retries[name] = asyncio.get_running_loop().call_later(delay, self._notice, name)
+
     def _notice(self, name: str) -> None:
+        if (retry := self._retries.pop(name, None)) is not None:
+            retry.cancel()
         self._pending.pop(name, None)
         self._pending[name] = None
         self._idle.clear()
@@ -140,4 +184,11 @@ class CustomKindsPublisher:
 
 
 def _build(definition: Definition, registry: Registry) -> CustomKinds:
-    return build_kinds(definition.decode(), registry.storage, registry.cacher)
+    obj = definition.decode()
+    try:
+        return build_kinds(obj, registry.storage, registry.cacher)
+    except Exception:
+        if not definition.is_being_deleted:
+            raise
+        # The removal of the objects needs no schema.
+        return build_kinds(omit_schemas(obj), registry.storage, registry.cacher)

@@ -14,6 +14,7 @@ from kprov.kube.machinery.json_object import JsonObject
 ESTABLISHED: Final = "Established"
 NAMES_ACCEPTED: Final = "NamesAccepted"
 TERMINATING: Final = "Terminating"
+NON_STRUCTURAL: Final = "NonStructuralSchema"
 FINALIZER: Final = "customresourcecleanup.apiextensions.k8s.io"
 
 

@@ -141,6 +141,11 @@ def _summarize(entry: Entry, before: Definition | None) -> Definition:
 
 
 def _summarize_spec(raw: msgspec.Raw) -> JsonObject:
-    found = msgspec.to_builtins(msgspec.json.decode(raw, type=_Spec))
-    assert isinstance(found, dict)
-    return found
+    spec = msgspec.json.decode(raw, type=_Spec)
+    return {
+        "group": spec.group,
+        "scope": spec.scope,
+        "names": spec.names,
+        "versions": msgspec.to_builtins(spec.versions),
+        "preserveUnknownFields": spec.preserve_unknown_fields,
+    }

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.bootstrap.custom_definitions import DefinitionController
+from kprov.kube.apiserver.registry import custom_kinds
+from kprov.kube.apiserver.registry.apiextensions import definition_state
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds, build_kinds
 from kprov.kube.apiserver.registry.custom_kinds import CustomKindsPublisher
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
@@ -51,16 +54,20 @@ class Cluster:
 
     async def define(self) -> JsonObject:
         """Create the definition and wait until it is established."""
-        made = await self.store.create(
-            make_system_context("create", self.store.resource), "", make_definition()
-        )
-        await self._wait_for(self._is_established)
+        made = await self.create_definition(make_definition())
+        await self.wait_for_established("InitialNamesAccepted")
         return made
 
-    def _is_established(self) -> bool:
+    async def create_definition(self, definition: JsonObject) -> JsonObject:
+        return await self.store.create(make_system_context("create", self.store.resource), "", definition)
+
+    async def wait_for_established(self, reason: str) -> None:
+        await self._wait_for(lambda: self.find_established().get("reason") == reason)
+
+    def find_established(self) -> JsonObject:
+        """Return the condition Established of gadgets, {} if there is none."""
         definition = self.store.lister.get("", _NAME) or {}
-        conditions = definition.get("status", {}).get("conditions") or ()
-        return ("Established", "True") in {(item["type"], item["status"]) for item in conditions}
+        return definition_state.find_condition(definition, "Established") or {}
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -148,3 +155,84 @@ async def test_objects_of_a_new_definition_stay_though_the_old_one_is_being_remo
     assert await cluster.list_names() == ["new"]
     (newest,) = cluster.store.lister.list_shared()
     assert "Terminating" not in {item["type"] for item in newest["status"]["conditions"]}
+
+
+class Builds:
+    """Builds of kinds, which fail while `fails` is set."""
+
+    def __init__(self) -> None:
+        self.fails = True
+
+    def build(self, definition: JsonObject, *more: Any) -> CustomKinds:
+        schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        if self.fails and definition["metadata"]["name"] == _NAME and "description" in schema:
+            raise ValueError("it is wrong")
+        return build_kinds(definition, *more)
+
+
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch) -> Builds:
+    """Builds of gadgets fail; what was written about them in the meantime is not repeated for a minute."""
+    made = Builds()
+    monkeypatch.setattr(custom_kinds, "build_kinds", made.build)
+    return made
+
+
+def describe(definition: JsonObject) -> JsonObject:
+    """Set what makes the build fail."""
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "broken"
+    return definition
+
+
+async def test_a_definition_says_why_its_kinds_cannot_be_built_until_they_can(
+    cluster: Cluster, builds: Builds
+) -> None:
+    cluster.begin_controller()
+    await cluster.create_definition(describe(make_definition()))
+    await cluster.wait_for_established("BuildFailed")
+    condition = cluster.find_established()
+    assert condition["status"] == "False"
+    assert condition["message"] == "the server cannot serve the custom resources: it is wrong"
+    builds.fails = False
+    await cluster.wait_for_established("InitialNamesAccepted")
+    assert cluster.find_established()["status"] == "True"
+
+
+async def test_a_build_that_fails_does_not_keep_others_waiting(cluster: Cluster, builds: Builds) -> None:
+    cluster.begin_controller()
+    await cluster.create_definition(describe(make_definition()))
+    other = make_definition()
+    other["metadata"]["name"] = "gizmos.example.com"
+    other["spec"]["names"] = {
+        "plural": "gizmos",
+        "singular": "gizmo",
+        "kind": "Gizmo",
+        "listKind": "GizmoList",
+    }
+    await cluster.create_definition(other)
+    async with asyncio.timeout(3):
+        while cluster.publisher.find("gizmos.example.com") is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await cluster.publisher.wait_until_published()
+
+
+async def test_a_definition_whose_kinds_cannot_be_built_goes_with_its_objects(
+    cluster: Cluster, builds: Builds, registry: Registry, storage: Any
+) -> None:
+    builds.fails = False
+    controller = cluster.begin_controller()
+    await cluster.create_definition(describe(make_definition()))
+    await cluster.wait_for_established("InitialNamesAccepted")
+    await cluster.create("one")
+    controller.cancel()
+    await cluster.stop()
+    # The next server cannot build the kinds.
+    builds.fails = True
+    other = Cluster(registry)
+    other.begin_controller()
+    await other.wait_for_established("BuildFailed")
+    assert other.find_established()["status"] == "True"
+    await other.delete()
+    await other.wait_until_removed()
+    assert not [key for key in storage.keys if "gadgets/" in key]
+    await other.stop()

@@ -100,6 +100,17 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
     return CustomKinds(definition["metadata"]["uid"], kinds, store)
 
 
+def omit_schemas(definition: JsonObject) -> JsonObject:
+    """Return a definition without schemas, none of whose versions is served."""
+    spec = definition["spec"]
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [
+        {"name": version["name"], "storage": version.get("storage"), "schema": schema}
+        for version in spec["versions"]
+    ]
+    return {**definition, "spec": {**spec, "versions": versions}}
+
+
 def _build_kind(
     version: JsonObject,
     resource: Resource,
