@@ -148,6 +148,38 @@ def test_versions_differ_in_api_version_only(server: ApiServer, namespace: str) 
     assert [each["version"] for each in group["versions"]] == ["v1", "v1beta1"]
 
 
+def test_each_version_has_its_own_schema_and_subresources(server: ApiServer, namespace: str) -> None:
+    gadgets = Gadgets(server)
+    strict = {"type": "object", "required": ["host"], "properties": _SPEC["spec"]["properties"]}
+    small = {"type": "integer", "maximum": 5, "default": 3}
+    lax = {"type": "object", "properties": {"size": small, "host": {"type": "string"}}}
+    scale = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}
+    gadgets.define(
+        [
+            version("v1", {"spec": strict}),
+            version("v1beta1", {"spec": lax}, storage=False, subresources={"status": {}, "scale": scale}),
+        ]
+    )
+    old = gadgets.path(namespace, version="v1beta1")
+    made = ok(server, "POST", old, gadgets.make("one", "v1beta1", spec={}))
+    assert made["spec"] == {"size": 3}
+    refused = server.ask("POST", old, gadgets.make("two", "v1beta1", spec={"size": 6}))
+    assert "spec.size in body should be less than or equal to 5" in refused.json["message"]
+    refused = server.ask("POST", gadgets.path(namespace), gadgets.make("two", spec={"size": 6}))
+    assert "spec.host: Required value" in refused.json["message"]
+    two = gadgets.make("two", spec={"size": 6, "host": "a"})
+    assert ok(server, "POST", gadgets.path(namespace), two)["spec"]["size"] == 6
+    # An update in the older version meets its bound, also for what the other version has stored.
+    refused = server.ask("PATCH", f"{old}/two", {"spec": {"size": 7}}, content_type=MERGE)
+    assert refused.status == 422
+    assert server.get(f"{gadgets.path(namespace, 'one')}/scale").status == 404
+    assert ok(server, "GET", f"{old}/one/scale")["spec"] == {"replicas": 3}
+    merge(server, f"{old}/one/scale", {"spec": {"replicas": 4}})
+    assert ok(server, "GET", f"{old}/one")["spec"] == {"size": 4}
+    assert server.get(f"{gadgets.path(namespace, 'one')}/status").status == 404
+    assert ok(server, "GET", f"{old}/one/status")["spec"] == {"size": 4}
+
+
 def test_the_stored_version_changes(server: ApiServer, namespace: str) -> None:
     gadgets = Gadgets(server)
     gadgets.define([version("v1", _SPEC), version("v2", _SPEC, storage=False)])

@@ -11,6 +11,7 @@ from kprov.kube.apiserver.registry.apiextensions.custom_resource import scale as
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.scale import ScalePaths
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.strategy import CustomResourceStrategy
 from kprov.kube.apiserver.registry.generic import metadata_update
+from kprov.kube.apiserver.registry.served_kind import StoredKind
 from kprov.kube.apiserver.subresources import scale_owners
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery import field, status
@@ -26,8 +27,11 @@ _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "creationTime
 
 async def handle_scale(call: Call) -> Reply:
     """Handle GET, PUT and PATCH."""
-    store = call.registry.store(call.resource.group, call.resource.plural)
-    strategy = store.strategy
+    resource = call.resource
+    kind = call.registry.kinds.current.find(resource.group, resource.version, resource.plural)
+    if not isinstance(kind, StoredKind):
+        raise status.path_not_found()  # the definition was removed meanwhile
+    store, strategy = kind.store, kind.store.strategy
     assert isinstance(strategy, CustomResourceStrategy)
     paths = strategy.scale
     if paths is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import ne
-from typing import Final
+from typing import Final, Self
 
 import orjson
 
@@ -80,6 +80,12 @@ class Store(ReadStore):
         types = types or object_schema.builtin()
         self._node = types.node(resource.gvk)
         self._ownership = Ownership(resource, strategy, types, other_versions)
+
+    def with_version(self, resource: Resource, strategy: Strategy) -> Self:
+        """Return the same store for clients of another version, whose objects have rules of their own."""
+        view = self.with_resource(resource)
+        view.strategy = strategy
+        return view
 
     async def create(
         self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool = True

@@ -5,7 +5,8 @@ Source: apiextensions-apiserver/pkg/apiserver/customresource_handler.go (getOrCr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -60,13 +61,11 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
         for version in versions
         for field in version.get("selectableFields") or ()
     }
-    scale = (stored_version.get("subresources") or {}).get("scale")
-    strategy = CustomResourceStrategy(
-        stored,
-        types[stored.version],
-        fields,
-        None if scale is None else ScalePaths.from_definition(scale),
-    )
+    strategies = {
+        version["name"]: _build_strategy(version, stored, resources[version["name"]], types, fields)
+        for version in versions
+    }
+    strategy = strategies[stored.version]
     cache = ResourceCache(
         stored,
         folder=f"{stored.group}/{stored.plural}",
@@ -91,8 +90,7 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
             types[version["name"]],
             all_types,
             store,
-            # Whatever the version of a request, the stored version's schema checks the object.
-            weight=types[stored.version].weight,
+            strategies[version["name"]],
         )
         for version in versions
         if version.get("served") and (is_convertible or version is stored_version)
@@ -117,8 +115,7 @@ def _build_kind(
     types: CustomTypes,
     all_types: VersionedTypes,
     store: Store,
-    *,
-    weight: int,
+    strategy: CustomResourceStrategy,
 ) -> StoredKind:
     stored = store.resource
     conversion = None
@@ -133,13 +130,30 @@ def _build_kind(
     return StoredKind(
         resource,
         all_types,
-        store if conversion is None else store.with_resource(resource),
+        store if conversion is None else store.with_version(resource, strategy),
         conversion,
         labels={name: name for name in (*named, *fields)},
         columns=build_columns(version.get("additionalPrinterColumns")),
         warnings=_list_warnings(version, resource),
         schema=_find_schema(version),
-        weight=weight,
+        weight=types.weight,
+    )
+
+
+def _build_strategy(
+    version: JsonObject,
+    stored: Resource,
+    resource: Resource,
+    types: Mapping[str, CustomTypes],
+    fields: Mapping[str, json_path.Path],
+) -> CustomResourceStrategy:
+    """Build the rules of a version: its schema checks what is sent in it, and it may have other subresources."""
+    scale = (version.get("subresources") or {}).get("scale")
+    return CustomResourceStrategy(
+        replace(stored, subresources=resource.subresources),
+        types[resource.version],
+        fields,
+        None if scale is None else ScalePaths.from_definition(scale),
     )
 
 
