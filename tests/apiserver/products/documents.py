@@ -46,7 +46,7 @@ class Product:
 def read_product(folder: Path) -> Product:
     """Read FOLDER/definitions/*.yaml and FOLDER/examples/*.yaml. Documents of other kinds are ignored."""
     product = Product(folder.name)
-    for document in _read_documents(folder / "definitions"):
+    for document in read_documents(folder / "definitions"):
         if document.get("kind") == DEFINITION:
             product.definitions.append(document)
     kinds = {
@@ -54,7 +54,7 @@ def read_product(folder: Path) -> Product:
         for definition in product.definitions
     }
     counts: dict[tuple[str, str], int] = {}
-    for document in _read_documents(folder / "examples"):
+    for document in read_documents(folder / "examples"):
         kind = str(document.get("apiVersion")).partition("/")[0], str(document.get("kind"))
         if kind in kinds and counts.get(kind, 0) < _EXAMPLES_OF_A_KIND:
             counts[kind] = counts.get(kind, 0) + 1
@@ -62,7 +62,8 @@ def read_product(folder: Path) -> Product:
     return product
 
 
-def _read_documents(folder: Path) -> Iterator[JsonObject]:
+def read_documents(folder: Path) -> Iterator[JsonObject]:
+    """Yield the objects of FOLDER/*.yaml, also those of lists. A file that is no YAML, such as a template, is skipped."""
     for file in sorted(folder.glob("*.yaml")):
         try:
             documents = list(yaml.load_all(file.read_text(), Loader=_Loader))
