@@ -12,7 +12,13 @@ import pytest
 
 from kprov.kube.apiserver.storage.etcd3.client import Again, Client
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
-from kprov.kube.apiserver.storage.interface import KeyChangedError, KeyExistsError
+from kprov.kube.apiserver.storage.interface import (
+    Guard,
+    GuardError,
+    KeyChangedError,
+    KeyExistsError,
+    NotEmptyError,
+)
 from tests.apiserver.etcd.cluster import Cluster
 
 _NUMBERS = itertools.count()
@@ -208,3 +214,25 @@ async def test_a_watch_leaves_a_member_that_stands_still_though_no_one_asks(
         member.signal(signal.SIGCONT)
         following.cancel()
         await storage.close()
+
+
+async def test_nothing_is_created_under_a_guard_that_is_gone_or_another(other: Etcd3, key: str) -> None:
+    revision = await other.create(key, b"1")
+    guard = Guard(key, revision)
+    changed = await other.update(key, b"2", expected=revision)
+    made = await other.create(f"{key}/a", b"1", guard=guard)
+    with pytest.raises(NotEmptyError):
+        await other.delete(key, expected=changed, empty=f"{key}/")
+    with pytest.raises(KeyChangedError):
+        await other.delete(key, expected=revision, empty=f"{key}/")
+    await other.delete(f"{key}/a", expected=made)
+    await other.delete(key, expected=changed, empty=f"{key}/")
+    with pytest.raises(GuardError):
+        await other.create(f"{key}/b", b"1", guard=guard)
+    created = await other.create(key, b"3")
+    with pytest.raises(GuardError):
+        await other.create(f"{key}/b", b"1", guard=guard)
+    found = await other.get(key)
+    assert found is not None
+    assert found.created == created
+    await other.create(f"{key}/b", b"1", guard=Guard(key, created))

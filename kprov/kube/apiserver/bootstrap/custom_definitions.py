@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.apiextensions import definition_state, name_conflicts
@@ -38,8 +39,6 @@ from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-#: Servers that have not seen the deletion yet may create objects for so long.
-_GRACE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.5
 _DELETIONS_AT_ONCE: Final = 16
 #: The reason of Established while the kinds cannot be built.
@@ -180,8 +179,9 @@ class DefinitionController:
                 "instances overlap with built-in resources in storage",
             )
             return
-        if not definition_state.is_true(definition.summary, ESTABLISHED):
-            await self._end(definition, "NeverEstablished", "resource was never established")
+        if not definition_state.is_true(definition.summary, ESTABLISHED) and await self._end(
+            definition, "NeverEstablished", "resource was never established", empty=_find_prefix(definition)
+        ):
             return
 
         def begin(status: JsonObject) -> None:
@@ -194,17 +194,18 @@ class DefinitionController:
             )
 
         await self._write_status(definition, begin)
-        await self._store.catch_up()
-        await asyncio.sleep(_GRACE_SECONDS)
         while (published := await self._find_kinds(definition)) is not None:
             store = published.store
             await store.catch_up()
             store.check_readable()
             entries = list(store.cache.select(Selection()))
-            if not entries:
-                newest = self._find_newest(definition)
-                if newest is not None:
-                    await self._end(newest, "InstanceDeletionCompleted", "removed all instances")
+            newest = self._find_newest(definition)
+            if not entries and (
+                newest is None
+                or await self._end(
+                    newest, "InstanceDeletionCompleted", "removed all instances", empty=store.cache.prefix
+                )
+            ):
                 return
             await self._delete_once(store, entries)
             await asyncio.sleep(_POLL_SECONDS)
@@ -253,10 +254,21 @@ class DefinitionController:
             for _ in range(_DELETIONS_AT_ONCE):
                 group.create_task(work())
 
-    async def _end(self, definition: Definition, reason: str, message: str) -> None:
+    async def _end(self, definition: Definition, reason: str, message: str, *, empty: str = "") -> bool:
+        """Let the definition go. False: an object was created since the objects were listed.
+
+        The server that created it had not seen the deletion yet. After the definition is gone, none can
+        create one, because the definition is the guard of these creations.
+        """
         status = dict(definition.summary["status"])
         definition_state.set_condition(status, TERMINATING, "False", reason, message)
-        await self._writer.end(definition, status)
+        return await self._writer.end(definition, status, empty=empty)
+
+
+def _find_prefix(definition: Definition) -> str:
+    """Return the prefix of objects that a server may have created, "" if the names were never accepted."""
+    plural = (definition.summary["status"].get("acceptedNames") or {}).get("plural")
+    return keys.build_prefix(f"{definition.summary['spec']['group']}/{plural}") if plural else ""
 
 
 def _set_policy_conditions(definition: JsonObject, status: JsonObject, *, is_schema_built: bool) -> None:

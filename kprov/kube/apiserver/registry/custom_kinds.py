@@ -18,9 +18,14 @@ from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder im
     build_kinds,
     omit_schemas,
 )
-from kprov.kube.apiserver.registry.apiextensions.definitions import Definition, Definitions
+from kprov.kube.apiserver.registry.apiextensions.definitions import (
+    Definition,
+    Definitions,
+    build_guard_key,
+    find_uid,
+)
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.apiserver.storage.interface import Guard, GuardError, KeyExistsError, StorageError
 from kprov.kube.component_base.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -155,10 +160,13 @@ class CustomKindsPublisher:
         if held is not None and held[0] == state:
             return
         registry = self._registry
+        guard = await self._make_guard(definition)
+        if guard is None:
+            return  # it is gone; the cache will know
         made = await asyncio.to_thread(_build, definition, registry)
         hooks = CustomResourceHooks(self.definitions, name, made.uid)
         for store in (made.store, *(kind.store for kind in made.kinds)):
-            store.admission, store.hooks = self.admission, hooks
+            store.admission, store.hooks, store.guard = self.admission, hooks, guard
         registry.cacher.add(made.cache)
         try:
             await registry.cacher.fill(made.cache)
@@ -171,6 +179,23 @@ class CustomKindsPublisher:
         if held is not None:
             registry.cacher.remove(held[1].cache)
         self._tell(name)
+
+    async def _make_guard(self, definition: Definition) -> Guard | None:
+        """Return the guard of all creations, None if the definition does not exist any more.
+
+        Its key is created while the definition exists, and deleted with it.
+        """
+        storage, key = self._store.storage, build_guard_key(definition.uid)
+        found = await storage.get(definition.entry.key)
+        if found is None or find_uid(found.value) != definition.uid:
+            return None
+        try:
+            return Guard(key, await storage.create(key, b"", guard=Guard(found.key, found.created)))
+        except GuardError:
+            return None
+        except KeyExistsError:
+            held = await storage.get(key)
+            return None if held is None else Guard(key, held.created)
 
     def _withdraw(self, name: str, made: CustomKinds) -> None:
         del self._built[name]

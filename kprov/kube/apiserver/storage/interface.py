@@ -8,18 +8,34 @@ staging/src/k8s.io/apiserver/pkg/storage/interfaces.go and etcd's KV and Watch s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One key at a revision. `error`: why the value could not be decrypted; the value is then empty."""
+    """One key at a revision.
+
+    `error`: why the value could not be decrypted; the value is then empty. `created`: the revision of the
+    key's creation; 0 if it is not known.
+    """
 
     key: str
     value: bytes
     revision: int
     error: str = ""
+    created: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A key that must still be the one that was created at a revision.
+
+    etcd reads its value at each comparison, so it should be small.
+    """
+
+    key: str
+    created: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,14 @@ class KeyChangedError(StorageError):
         self.current = current
 
 
+class GuardError(StorageError):
+    """The key of a guard was deleted, and perhaps created again."""
+
+
+class NotEmptyError(StorageError):
+    """There are keys below a prefix that must be empty."""
+
+
 class CompactedError(StorageError):
     """The requested revision is compacted. `oldest`: the first available one (0: unknown)."""
 
@@ -105,14 +129,21 @@ class Storage(Protocol):
         Raise CompactedError, FutureRevisionError.
         """
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        """Create a key; return its revision. ttl: seconds, 0 for no expiry. Raise KeyExistsError."""
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, guard: Guard | None = None) -> int:
+        """Create a key; return its revision. ttl: seconds, 0 for no expiry.
+
+        Raise KeyExistsError, GuardError.
+        """
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
         """Update a key with revision `expected`; return the new revision. Raise KeyChangedError."""
 
-    async def delete(self, key: str, *, expected: int) -> int:
-        """Delete a key with revision `expected`; return the deletion's revision. Raise KeyChangedError."""
+    async def delete(self, key: str, *, expected: int, empty: str = "", also: str = "") -> int:
+        """Delete a key with revision `expected`; return the deletion's revision.
+
+        empty: a prefix below which there must be no keys. also: another key that is deleted, if it exists.
+        Raise KeyChangedError, NotEmptyError.
+        """
 
     async def current_revision(self) -> int:
         """Return the revision of the newest committed change."""

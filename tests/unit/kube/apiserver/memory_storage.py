@@ -9,8 +9,11 @@ from kprov.kube.apiserver.storage.interface import (
     Change,
     ChangeBatch,
     CompactedError,
+    Guard,
+    GuardError,
     KeyChangedError,
     KeyExistsError,
+    NotEmptyError,
     Page,
     Stored,
 )
@@ -34,17 +37,25 @@ class MemoryStorage:
         page = found[:limit] if limit else found
         return Page(page, revision or self.revision, len(found) - len(page))
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, guard: Guard | None = None) -> int:
         if key in self.keys:
             raise KeyExistsError(key)
+        if guard is not None and (
+            guard.key not in self.keys or self.keys[guard.key].created != guard.created
+        ):
+            raise GuardError(guard.key)
         return await self._write(key, value, is_create=True)
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
         self._expect(key, expected)
         return await self._write(key, value, is_create=False)
 
-    async def delete(self, key: str, *, expected: int) -> int:
+    async def delete(self, key: str, *, expected: int, empty: str = "", also: str = "") -> int:
         self._expect(key, expected)
+        if empty and any(name.startswith(empty) for name in self.keys):
+            raise NotEmptyError(empty)
+        if also in self.keys:
+            await self._write(also, None, is_create=False)
         return await self._write(key, None, is_create=False)
 
     async def current_revision(self) -> int:
@@ -78,7 +89,8 @@ class MemoryStorage:
         if value is None:
             del self.keys[key]
         else:
-            self.keys[key] = Stored(key, value, self.revision)
+            created = self.revision if is_create else self.keys[key].created
+            self.keys[key] = Stored(key, value, self.revision, created=created)
         self.changes.append(Change(key, value, self.revision, is_create))
         async with self._news:
             self._news.notify_all()

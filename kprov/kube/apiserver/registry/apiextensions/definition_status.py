@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.apiextensions.definition_state import FINALIZER
-from kprov.kube.apiserver.registry.apiextensions.definitions import Definition
+from kprov.kube.apiserver.registry.apiextensions.definitions import Definition, build_guard_key
 from kprov.kube.apiserver.registry.generic import size_limit
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
 from kprov.kube.apiserver.registry.generic.read_store import make_unavailable_error
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request.system_context import make_system_context
-from kprov.kube.apiserver.storage.interface import KeyChangedError, UnavailableError
+from kprov.kube.apiserver.storage.interface import KeyChangedError, NotEmptyError, UnavailableError
 from kprov.kube.machinery import status as errors
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
@@ -36,8 +36,11 @@ class DefinitionStatusWriter:
         new = {**old, "metadata": dict(old["metadata"]), "status": status}
         await self._put(definition, old, new)
 
-    async def end(self, definition: Definition, status: JsonObject) -> None:
-        """Remove the finalizer and, if it was the last one, the definition. Raise as `write`."""
+    async def end(self, definition: Definition, status: JsonObject, *, empty: str = "") -> bool:
+        """Remove the finalizer and, if it was the last one, the definition. Raise as `write`.
+
+        empty: the prefix of its objects. False: there are some, and nothing was done.
+        """
         old = self._describe(definition)
         metadata = dict(old["metadata"])
         finalizers = [name for name in metadata.pop("finalizers", ()) if name != FINALIZER]
@@ -45,14 +48,18 @@ class DefinitionStatusWriter:
             await self._put(
                 definition, old, {**old, "metadata": {**metadata, "finalizers": finalizers}, "status": status}
             )
-            return
+            return True
         entry = definition.entry
+        guard = build_guard_key(definition.uid)
         try:
-            await self._store.storage.delete(entry.key, expected=entry.revision)
+            await self._store.storage.delete(entry.key, expected=entry.revision, empty=empty, also=guard)
+        except NotEmptyError:
+            return False
         except KeyChangedError as error:
             raise self._refuse(definition, error) from None
         except UnavailableError as error:
             raise make_unavailable_error(error) from error
+        return True
 
     def _describe(self, definition: Definition) -> JsonObject:
         """Return the definition without its spec, which has no part in a change of the status."""

@@ -124,6 +124,24 @@ class Definitions:
             listener(entry.name)
 
 
+class _Uid(msgspec.Struct, frozen=True):
+    uid: str = ""
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    metadata: _Uid
+
+
+def build_guard_key(uid: str) -> str:
+    """Return the key that exists as long as objects of a definition may be created."""
+    return f"kprov.io/definitions/{uid}"
+
+
+def find_uid(value: bytes) -> str:
+    """Return the UID of an encoded definition."""
+    return msgspec.json.decode(value, type=_Identified).metadata.uid
+
+
 def _split(entry: Entry) -> _Parts:
     return msgspec.json.decode(b"{" + entry.tail, type=_Parts)
 

@@ -32,6 +32,8 @@ from kprov.kube.apiserver.registry.generic.read_store import ReadStore, make_una
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext, heavy_lane
 from kprov.kube.apiserver.storage.interface import (
+    Guard,
+    GuardError,
     KeyChangedError,
     KeyExistsError,
     Storage,
@@ -76,6 +78,8 @@ class Store(ReadStore):
         super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
         self.strategy = strategy
         self.admission: Admission | None = None
+        #: No object is created after the key of this guard was deleted.
+        self.guard: Guard | None = None
         self._ttl = ttl
         types = types or object_schema.builtin()
         self._node = types.node(resource.gvk)
@@ -187,7 +191,9 @@ class Store(ReadStore):
                 raise KeyExistsError(key)
             return 0
         obj["metadata"].pop("selfLink", None)
-        return await self._send(context, obj, lambda value: self.storage.create(key, value, ttl=self._ttl))
+        return await self._send(
+            context, obj, lambda value: self.storage.create(key, value, ttl=self._ttl, guard=self.guard)
+        )
 
     async def _send(
         self, context: RequestContext, obj: JsonObject, write: Callable[[bytes], Awaitable[int]]
@@ -198,6 +204,8 @@ class Store(ReadStore):
                 value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
                 size_limit.check_sent_size(value)
                 return await write(value)
+            except GuardError as error:
+                raise status.path_not_found() from error
             except UnavailableError as error:
                 if context.applied or not size_limit.drop_managed_fields(obj, error):
                     raise make_unavailable_error(error) from error

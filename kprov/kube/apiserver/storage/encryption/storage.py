@@ -14,6 +14,7 @@ from kprov.kube.apiserver.storage.encryption.transformers import PLAIN, Transfor
 from kprov.kube.apiserver.storage.interface import (
     Change,
     ChangeBatch,
+    Guard,
     KeyChangedError,
     Page,
     Storage,
@@ -74,8 +75,8 @@ class EncryptedStorage:
         page = await self._inner.list(prefix, revision=revision, limit=limit, after=after)
         return Page([self._decrypt_stored(item) for item in page.items], page.revision, page.remaining)
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        return await self._inner.create(key, self._encrypt(key, value), ttl=ttl)
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, guard: Guard | None = None) -> int:
+        return await self._inner.create(key, self._encrypt(key, value), ttl=ttl, guard=guard)
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
         try:
@@ -83,9 +84,9 @@ class EncryptedStorage:
         except KeyChangedError as error:
             raise self._convert_error(key, error) from None
 
-    async def delete(self, key: str, *, expected: int) -> int:
+    async def delete(self, key: str, *, expected: int, empty: str = "", also: str = "") -> int:
         try:
-            return await self._inner.delete(key, expected=expected)
+            return await self._inner.delete(key, expected=expected, empty=empty, also=also)
         except KeyChangedError as error:
             raise self._convert_error(key, error) from None
 
@@ -134,7 +135,7 @@ class EncryptedStorage:
         if self._find_transformer(stored.key) is None:
             return stored
         value, error = self._decrypt(stored.key, stored.value)
-        return Stored(stored.key, value, stored.revision, error)
+        return replace(stored, value=value, error=error)
 
     def _decrypt_change(self, change: Change) -> Change:
         if change.value is None:

@@ -19,8 +19,11 @@ from kprov.kube.apiserver.storage.interface import (
     ChangeBatch,
     CompactedError,
     FutureRevisionError,
+    Guard,
+    GuardError,
     KeyChangedError,
     KeyExistsError,
+    NotEmptyError,
     Page,
     Stored,
     UnavailableError,
@@ -64,13 +67,16 @@ class Etcd3:
                 return Page(items, revision, answer.count - len(answer.kvs))
             start = answer.kvs[-1].key + b"\x00"
 
-    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int = 0, guard: Guard | None = None) -> int:
         wanted, lease = key.encode(), await self._get_lease(ttl)
         seen = self._client.revision
         fence = self._fence
+        version = fence.version
 
         def request() -> pb.TxnRequest:
-            return _build_creation(wanted, value, lease, fence)
+            nonlocal version
+            version = fence.version
+            return _build_creation(wanted, value, lease, fence, guard)
 
         async def again(seconds: float) -> pb.TxnRequest:
             await fence.raise_version(seconds)
@@ -92,23 +98,32 @@ class Etcd3:
                 if revision:
                     return revision
                 raise KeyExistsError(key)
-            # Another creation has raised the fence.
             fence.update(answer.responses[1])
+            if guard is not None and fence.version == version:
+                raise GuardError(guard.key)
+            # Another creation has raised the fence.
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
-        put = pb.PutRequest(key=key.encode(), value=value, lease=await self._get_lease(ttl))
-        succeeded, revision, current = await self._run_transaction(
-            put.key, expected, pb.RequestOp(request_put=put), value=value
-        )
+        request = _build_change(key.encode(), expected)
+        put = request.success.add().request_put
+        put.key, put.value, put.lease = key.encode(), value, await self._get_lease(ttl)
+        succeeded, revision, current = await self._run_transaction(request, expected, value=value)
         if not succeeded:
             raise KeyChangedError(key, current)
         return revision
 
-    async def delete(self, key: str, *, expected: int) -> int:
-        wanted = key.encode()
-        operation = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=wanted))
-        succeeded, revision, current = await self._run_transaction(wanted, expected, operation, value=None)
+    async def delete(self, key: str, *, expected: int, empty: str = "", also: str = "") -> int:
+        request = _build_change(key.encode(), expected)
+        for deleted in filter(None, (key, also)):
+            request.success.add().request_delete_range.key = deleted.encode()
+        if empty:
+            # Keys that do not exist have version 0. The condition is for each key of the range.
+            start = empty.encode()
+            request.compare.add(target=pb.Compare.VERSION, key=start, range_end=prefix_end(start), version=0)
+        succeeded, revision, current = await self._run_transaction(request, expected, value=None)
         if not succeeded:
+            if current is not None and current.revision == expected:
+                raise NotEmptyError(empty)
             raise KeyChangedError(key, current)
         return revision
 
@@ -181,13 +196,10 @@ class Etcd3:
             raise UnavailableError(error.details) from error
 
     async def _run_transaction(
-        self, key: bytes, expected: int, operation: pb.RequestOp, *, value: bytes | None
+        self, request: pb.TxnRequest, expected: int, *, value: bytes | None
     ) -> tuple[bool, int, Stored | None]:
-        request = pb.TxnRequest(
-            compare=[_build_comparison(key, expected)],
-            success=[operation],
-            failure=[pb.RequestOp(request_range=pb.RangeRequest(key=key))],
-        )
+        """Run a change of one key. Return whether it was done, the revision, and the present value if not."""
+        key = request.compare[0].key
         seen = self._client.revision
         try:
             answer, repeated = await self._client.call("txn", request)
@@ -213,7 +225,7 @@ class Etcd3:
             raise UnavailableError(str(error), ambiguous=True) from error
 
 
-def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.TxnRequest:
+def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence, guard: Guard | None) -> pb.TxnRequest:
     """Build the transaction in place, because protobuf copies messages that are assigned."""
     request = pb.TxnRequest()
     request.compare.add(target=pb.Compare.MOD, key=key, mod_revision=0)
@@ -222,16 +234,22 @@ def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.Tx
     put.key, put.value, put.lease = key, value, lease
     request.failure.add().request_range.key = key
     request.failure.append(fence.query)
+    if guard is not None:
+        name = guard.key.encode()
+        request.compare.add(target=pb.Compare.CREATE, key=name, create_revision=guard.created)
     return request
 
 
-def _build_comparison(key: bytes, revision: int) -> pb.Compare:
-    """Return the condition that a key has a revision. 0: that it does not exist."""
-    return pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=revision)
+def _build_change(key: bytes, expected: int) -> pb.TxnRequest:
+    """Return a transaction for a key that must have a revision, without its operation."""
+    request = pb.TxnRequest()
+    request.compare.add(target=pb.Compare.MOD, key=key, mod_revision=expected)
+    request.failure.add().request_range.key = key
+    return request
 
 
 def _build_stored(kv: pb.KeyValue) -> Stored:
-    return Stored(kv.key.decode(), kv.value, kv.mod_revision)
+    return Stored(kv.key.decode(), kv.value, kv.mod_revision, created=kv.create_revision)
 
 
 def parse_urls(servers: list[str]) -> list[str]:

@@ -24,21 +24,19 @@ class Fence:
         self._client = client
         self._leases = leases
         self._key = f"kprov.io/fences/{uuid.uuid4()}".encode()
-        self._version = 0
+        self.version = 0
         #: The condition of a creation, and the request for the version, whose response `update` reads.
         self.condition = self._build_condition()
         self.query = pb.RequestOp(request_range=pb.RangeRequest(key=self._key))
 
     def _build_condition(self) -> pb.Compare:
-        return pb.Compare(target=pb.Compare.VERSION, key=self._key, version=self._version)
+        return pb.Compare(target=pb.Compare.VERSION, key=self._key, version=self.version)
 
-    def update(self, answer: pb.ResponseOp) -> bool:
-        """Read the version from a response; return whether it was known."""
+    def update(self, answer: pb.ResponseOp) -> None:
+        """Read the version from a response."""
         found = answer.response_range.kvs
-        version = int(found[0].version) if found else 0
-        known, self._version = self._version == version, version
+        self.version = int(found[0].version) if found else 0
         self.condition = self._build_condition()
-        return known
 
     async def raise_version(self, seconds: float) -> None:
         """Raise the version, so that pending creations fail. Raise UnavailableError, RpcError."""

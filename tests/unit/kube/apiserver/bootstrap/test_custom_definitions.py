@@ -12,11 +12,14 @@ from kprov.kube.apiserver.bootstrap.custom_definitions import DefinitionControll
 from kprov.kube.apiserver.registry import custom_kinds
 from kprov.kube.apiserver.registry.apiextensions import definition_state
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import CustomKinds, build_kinds
+from kprov.kube.apiserver.registry.apiextensions.definition_status import DefinitionStatusWriter
 from kprov.kube.apiserver.registry.custom_kinds import CustomKindsPublisher
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.status import StatusError
 
 _NAME = "gadgets.example.com"
 
@@ -87,7 +90,9 @@ class Cluster:
         return published.store
 
     async def create(self, name: str) -> None:
-        gadgets = self.find_gadgets()
+        await self.create_gadget(self.find_gadgets(), name)
+
+    async def create_gadget(self, gadgets: Store, name: str) -> None:
         obj = {
             "apiVersion": "example.com/v1",
             "kind": "Gadget",
@@ -155,6 +160,45 @@ async def test_objects_of_a_new_definition_stay_though_the_old_one_is_being_remo
     assert await cluster.list_names() == ["new"]
     (newest,) = cluster.store.lister.list_shared()
     assert "Terminating" not in {item["type"] for item in newest["status"]["conditions"]}
+
+
+async def test_a_server_that_missed_the_deletion_creates_no_object_any_more(
+    cluster: Cluster, storage: Any
+) -> None:
+    cluster.begin_controller()
+    await cluster.define()
+    gadgets = cluster.find_gadgets()
+    await cluster.delete()
+    await cluster.wait_until_removed()
+    await cluster.define()
+    # Its hooks know of no deletion, and its kinds are those of the first definition.
+    gadgets.hooks = Hooks()
+    with pytest.raises(StatusError) as caught:
+        await cluster.create_gadget(gadgets, "late")
+    assert caught.value.code == 404
+    assert not [key for key in storage.keys if "example.com/gadgets/" in key]
+
+
+async def test_an_object_that_is_created_after_the_last_list_is_removed_too(
+    cluster: Cluster, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.begin_controller()
+    await cluster.define()
+    gadgets = cluster.find_gadgets()
+    end, created = DefinitionStatusWriter.end, list[str]()
+
+    async def create_and_end(writer: DefinitionStatusWriter, *args: Any, **more: Any) -> bool:
+        if not created:
+            created.append("late")
+            gadgets.hooks = Hooks()
+            await cluster.create_gadget(gadgets, "late")
+        return await end(writer, *args, **more)
+
+    monkeypatch.setattr(DefinitionStatusWriter, "end", create_and_end)
+    await cluster.delete()
+    await cluster.wait_until_removed()
+    assert created
+    assert not [key for key in storage.keys if "example.com/gadgets/" in key]
 
 
 class Builds:
