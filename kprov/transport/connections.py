@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
 import paramiko
@@ -52,7 +52,7 @@ class Connection:
     def agent(self, become: Become | None = None) -> session.Session:
         """Return the agent that runs as this user (None: the login user). It is started on first use."""
         with self._lock:
-            if become is not None and self._is_login_user(become):
+            if become is not None and self.is_login_user(become):
                 become = None
             known_session = self._sessions.get(become)
             if known_session is None:
@@ -65,7 +65,7 @@ class Connection:
                 )
             return known_session
 
-    def _is_login_user(self, become: Become) -> bool:
+    def is_login_user(self, become: Become) -> bool:
         """Whether the login user is that user already."""
         if self.options.local:
             return become.user == "root" and os.geteuid() == 0
@@ -103,7 +103,7 @@ class Connection:
 
     def bare(self, become: Become | None, script: str, shell: str) -> raw_command.CommandResult:
         """Run a script in a shell of the host, without an agent. Raises PreflightError, UnreachableError."""
-        if become is not None and self._is_login_user(become):
+        if become is not None and self.is_login_user(become):
             become = None
         mark = f"kprov-{uuid.uuid4().hex}"
 
@@ -242,7 +242,19 @@ class Connections:
         self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
         self._open: dict[str, Connection] = {}
         self._warned: set[str] = set()
+        self._endings: set[Callable[[], None]] = set()
         self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` if the connections are closed during the block: it ends what else works for a host."""
+        with self._lock:
+            self._endings.add(end)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._endings.discard(end)
 
     def get(self, host: str) -> Connection:
         """Return the connection of a host; a new one is not opened yet."""
@@ -263,6 +275,9 @@ class Connections:
         with self._lock:
             closing = list(self._open.values())
             self._open.clear()
+            endings = list(self._endings)
+        for end in endings:
+            end()
         for connection in closing:
             connection.end()
         until = time.monotonic() + _GOODBYE

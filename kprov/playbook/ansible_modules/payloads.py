@@ -73,15 +73,17 @@ def _build_payload(ansible_module: AnsibleModule) -> ModulePayload:
 
 
 def check_runnable(module: AnsibleModule, kind: str | None = None) -> None:
-    """Raise InputError for a module that cannot run on a host.
+    """Raise InputError for a module that cannot run.
 
-    It has an action plugin, is for Windows, or needs ansible-core, which is not installed.
+    It is for Windows, or it or its action plugin needs ansible-core, which is not installed.
     """
     if module.action is not None:
-        raise InputError(
-            f"the module {module.name} has a part that runs on the operator's machine "
-            f"({module.action}); such action plugins are not supported"
-        )
+        if not ansible_core.is_installed():
+            raise InputError(
+                f"the module {module.name} has a part that runs on the operator's machine "
+                f"({module.action}), which needs ansible-core: {ansible_core.INSTALL}"
+            )
+        return
     kind = kind or detect_kind(module.path.read_bytes())
     if kind == "powershell" or module.path.suffix == ".ps1":
         raise InputError(f"the module {module.name} is for Windows ({module.path}); hosts are Linux")

@@ -8,6 +8,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory.trust import mark_untrusted
 from kprov.playbook.actions import ansible_module, run_actions
+from kprov.playbook.actions.ansible_run import run_task
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 from kprov.playbook.ansible_modules import action_groups
 from kprov.playbook.ansible_modules.search import make_module_search
@@ -199,8 +200,11 @@ class CallBuilder:
     def prepare_call(self, call: Call) -> tuple[Result | None, list[ModuleCall]]:
         """Return the result of an action on the operator's machine, or the calls for the agent."""
         name = call.task.module
-        if call.task.ansible_module is not None:
-            return None, [ansible_module.prepare(call, call.task.ansible_module)]
+        module = call.task.ansible_module
+        if module is not None and module.action is not None:
+            return self._add_delegation(call, run_task.run(call, module)), []
+        if module is not None:
+            return None, [ansible_module.prepare(call, module)]
         if is_run_action(call.task):
             done = run_actions.ACTIONS[name](call)
             return self._add_delegation(call, done) if call.target else done, []

@@ -267,7 +267,10 @@ def test_what_cannot_be_run_is_refused_at_load_with_its_place(bench: Any) -> Non
         ("action: '{{ own_word }} path=x'", "own.things.keep has a part that runs on the operator's machine"),
     ],
 )
-def test_a_module_that_cannot_run_is_warned_of_and_fails_its_task(bench: Any, task: str, words: str) -> None:
+def test_a_module_that_cannot_run_is_warned_of_and_fails_its_task(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, task: str, words: str
+) -> None:
+    monkeypatch.setattr(ansible_core, "is_installed", lambda: False)
     top = collection(bench)
     bench.write("library/win_thing", "#!powershell\n#Requires -Module Ansible.ModuleUtils.Legacy\n")
     (top / "plugins/action").mkdir()

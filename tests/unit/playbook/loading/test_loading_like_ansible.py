@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kprov.playbook.ansible_modules import ansible_core
 from kprov.playbook.ansible_modules.search import find_own_collection
 from kprov.playbook.model.search_paths import SearchPaths
 
@@ -101,7 +102,10 @@ def test_a_command_for_windows_is_text(bench: Any, name: str) -> None:
     assert "is for Windows" in bench.recorder.warnings[0]
 
 
-def test_an_action_plugin_without_a_module_is_warned_of(bench: Any) -> None:
+def test_an_action_plugin_without_a_module_is_warned_of_where_it_cannot_run(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ansible_core, "is_installed", lambda: False)
     bench.write("action_plugins/own_action.py", "")
     bench.write("collections/ansible_collections/own/things/plugins/action/act.py", "")
     text = "- hosts: a\n  gather_facts: false\n  tasks:\n    - own_action: {x: 1}\n      when: n == 2\n"
