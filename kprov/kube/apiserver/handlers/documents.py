@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from kprov.kube.apiserver.handlers import responses
@@ -19,10 +20,21 @@ from kprov.kube.component_base.build_metric import build_version
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
+from kprov.kube.machinery.resources import Resource
 
 #: /version and the list of paths have this form only.
 _INDENTED: Final = negotiation.Form(pretty=True)
 _LISTS: Final = {"/", "/index.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What was built for a snapshot."""
+
+    snapshot: Snapshot
+    resources: tuple[Resource, ...]
+    discovery: Discovery
+    openapi: OpenApi
 
 
 class Documents:
@@ -44,27 +56,24 @@ class Documents:
         self._has_handler = has_handler
         self._address = address
         self._others = others
-        self._snapshot: Snapshot | None = None
-        self._openapi: OpenApi | None = None
-        self._follow_kinds()
+        self._lock = asyncio.Lock()
+        self._built = _build(kinds.current, has_handler, address, None)
         self._zpages = Zpages(flags, self._list_paths())
 
-    def _follow_kinds(self) -> None:
-        if self._snapshot is self._kinds.current:
+    async def _follow_kinds(self) -> None:
+        """Build what depends on the kinds again, in a thread: a server may have a thousand of them."""
+        if self._built.snapshot is self._kinds.current:
             return
-        self._snapshot = self._kinds.current
-        self._resources = tuple(kind.resource for kind in self._snapshot.kinds if self._has_handler(kind))
-        self._discovery = Discovery(self._resources, self._address)
-        schemas = {
-            kind.resource.gvk: kind.schema
-            for kind in self._snapshot.kinds
-            if isinstance(kind, StoredKind) and kind.store.strategy.is_custom
-        }
-        self._openapi = OpenApi(self._resources, schemas, self._openapi)
+        async with self._lock:
+            if self._built.snapshot is not self._kinds.current:
+                self._built = await asyncio.to_thread(
+                    _build, self._kinds.current, self._has_handler, self._address, self._built.openapi
+                )
 
     async def answer(self, request: Request) -> Response | None:
         """Return the response for a path, or None."""
-        self._follow_kinds()
+        await self._follow_kinds()
+        built = self._built
         path = request.path.rstrip("/")
         if request.path in _LISTS:
             path = "/"
@@ -73,9 +82,8 @@ class Documents:
         if request.path in zpages.PATHS:
             return self._zpages.answer(request)
         if path.startswith("/openapi/"):
-            assert self._openapi is not None
-            return await self._openapi.answer(request, request.path)
-        if path in {"/", "/version"} or self._discovery.has(path):
+            return await built.openapi.answer(request, request.path)
+        if path in {"/", "/version"} or built.discovery.has(path):
             # Upstream's handlers of the other paths ignore the method.
             if request.method != "GET" and path != "/" and is_routed(path):
                 raise status.method_not_allowed()
@@ -87,13 +95,13 @@ class Documents:
             return responses.build_document(build_version(made_of), _INDENTED)
         if path == "/":
             return responses.build_document({"paths": self._list_paths()}, _INDENTED)
-        return await self._answer_discovery(request, path)
+        return await self._answer_discovery(request, path, built.discovery)
 
-    async def _answer_discovery(self, request: Request, path: str) -> Response | None:
-        plain = self._discovery.find_plain(path)
+    async def _answer_discovery(self, request: Request, path: str, discovery: Discovery) -> Response | None:
+        plain = discovery.find_plain(path)
         if plain is None:
             return None
-        aggregated = self._discovery.find_aggregated(path, request.headers.get("Accept", ""))
+        aggregated = discovery.find_aggregated(path, request.headers.get("Accept", ""))
         if aggregated is None:
             routed = is_routed(path)
             form = negotiation.negotiate(request, request.query, transforms=False, is_routed=routed)
@@ -122,8 +130,21 @@ class Documents:
             *zpages.PATHS,
             *self._others(),
         }
-        for resource in self._resources:
+        for resource in self._built.resources:
             paths.add(resource.api_path)
             if resource.group:
                 paths.add(f"/apis/{resource.group}")
         return sorted(paths)
+
+
+def _build(
+    snapshot: Snapshot, has_handler: Callable[[ServedKind], bool], address: str, before: OpenApi | None
+) -> _Built:
+    resources = tuple(kind.resource for kind in snapshot.kinds if has_handler(kind))
+    custom = [
+        kind for kind in snapshot.kinds if isinstance(kind, StoredKind) and kind.store.strategy.is_custom
+    ]
+    schemas = {kind.resource.gvk: kind.schema for kind in custom}
+    digests = {kind.resource.gvk: kind.schema_digest for kind in custom}
+    openapi = OpenApi(resources, schemas, digests, before)
+    return _Built(snapshot, resources, Discovery(resources, address), openapi)

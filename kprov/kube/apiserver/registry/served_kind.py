@@ -29,8 +29,8 @@ class StoredKind(ServedKind):
 
     `conversion` is None for most resources: clients get the stored bytes. The other traits are those of
     custom resources. `labels`: what field selectors accept, with the field of stored objects. `warnings`: for
-    each request. `schema`: for documents. `weight`: how many times as much CPU time a byte of an object needs
-    at most as one of a built-in kind.
+    each request. `schema` and its digest: for documents. `weight`: how many times as much CPU time a byte
+    of an object needs at most as one of a built-in kind.
     """
 
     store: Store
@@ -39,6 +39,7 @@ class StoredKind(ServedKind):
     columns: KindColumns | None = None
     warnings: tuple[str, ...] = ()
     schema: JsonObject | None = None
+    schema_digest: str = ""
     weight: int = 1
 
     @property

@@ -8,7 +8,7 @@ Each call builds a document (core/v1: about 50 ms, 1 MiB), so callers keep it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -26,7 +26,7 @@ from kprov.kube.machinery.openapi.paths import (
     operations,
 )
 from kprov.kube.machinery.patch.patch_types import CUSTOM_PATCH_TYPES, PATCH_TYPES
-from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
+from kprov.kube.machinery.resources import RESOURCES, Resource
 from kprov.kube.machinery.schema import definitions
 from kprov.kube.machinery.schema.object_schema import Gvk
 
@@ -59,29 +59,32 @@ _PATH_PARAMETERS = {
 }
 
 
-def etag(
-    group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
-) -> str:
-    """Return a hash that changes if the document of a group version does. It does not build the document."""
-    served = [
-        repr((resource, schemas.get(resource.gvk)) if schemas else resource)
-        for resource in resources
-        if (resource.group, resource.version) == (group, version)
-    ]
+def etag(served: Iterable[Resource], digests: Mapping[Gvk, str] | None = None) -> str:
+    """Return a hash that changes if the document of a group version does. It does not build the document.
+
+    served: the resources of the group version. digests: of the schemas of custom resources.
+    """
+    described = [f"{resource!r} {(digests or {}).get(resource.gvk, '')}" for resource in served]
     size = definitions.path().stat().st_size
-    digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
-    return digest.hexdigest().upper()
+    text = f"{_FORM} {definitions.RELEASE} {size} {described}"
+    return hashlib.sha512(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def v3_index(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> JsonObject:
-    """Return the response of /openapi/v3: the URL of each group version's document."""
-    listed = tuple(resources)
-    paths = {}
-    for group, version in dict.fromkeys((each.group, each.version) for each in listed):
-        path = f"{'apis' if group else 'api'}/{api_version(group, version)}"
-        url = f"/openapi/v3/{path}?hash={etag(group, version, listed, schemas)}"
-        paths[path] = {"serverRelativeURL": url}
-    return {"paths": paths}
+def group_by_path(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Group resources by their group version, which is the path of its document below /openapi/v3/."""
+    found: dict[str, list[Resource]] = {}
+    for resource in resources:
+        found.setdefault(resource.api_path.removeprefix("/"), []).append(resource)
+    return found
+
+
+def v3_index(etags: Mapping[str, str]) -> JsonObject:
+    """Return the response of /openapi/v3: the URL of each group version's document. etags: by path."""
+    return {
+        "paths": {
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={value}"} for path, value in etags.items()
+        }
+    }
 
 
 def v3(

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 import orjson
@@ -24,6 +24,7 @@ from kprov.kube.machinery.openapi import documents as openapi_documents
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
 from kprov.kube.machinery.openapi.custom_schemas import Schemas
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema.object_schema import Gvk
 
 V2: Final = "/openapi/v2"
 V3: Final = "/openapi/v3"
@@ -43,23 +44,63 @@ class _GzippedDocument:
     etag: str
 
 
+class _GroupVersion:
+    """The resources of a group version. Its hash is computed once."""
+
+    def __init__(self, resources: Sequence[Resource], digests: Mapping[Gvk, str]) -> None:
+        self.resources = resources
+        self._digests = {
+            resource.gvk: digests[resource.gvk] for resource in resources if resource.gvk in digests
+        }
+
+    @cached_property
+    def etag(self) -> str:
+        return openapi_documents.etag(self.resources, self._digests)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _GroupVersion)
+            and self.resources == other.resources
+            and self._digests == other._digests
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.resources))
+
+
 class OpenApi:
     """Builds each document at the first request, in a thread, and stores it compressed."""
 
     def __init__(
-        self, resources: Sequence[Resource], schemas: Schemas | None = None, before: OpenApi | None = None
+        self,
+        resources: Sequence[Resource],
+        schemas: Schemas | None = None,
+        digests: Mapping[Gvk, str] | None = None,
+        before: OpenApi | None = None,
     ) -> None:
-        """schemas: of custom resources. before: the documents of other kinds; those that are equal stay."""
+        """schemas, digests: of custom resources. before: the documents of other kinds.
+
+        Hashes and documents of a group version stay as long as its resources and digests do.
+        """
         self._resources = tuple(resources)
         self._schemas = schemas or {}
+        self._groups = {
+            f"{V3}/{path}": _GroupVersion(held, digests or {})
+            for path, held in openapi_documents.group_by_path(self._resources).items()
+        }
         self._kept: dict[tuple[str, str], _GzippedDocument] = {}
         if before is not None:
-            self._kept = before.list_kept_groups()
+            self._groups |= before.list_equal_groups(self._groups)
+            self._kept = before.list_kept_groups(self._groups)
         self._lock = asyncio.Lock()
 
-    def list_kept_groups(self) -> dict[tuple[str, str], _GzippedDocument]:
+    def list_equal_groups(self, others: Mapping[str, _GroupVersion]) -> dict[str, _GroupVersion]:
+        """List the group versions by path that equal those of other kinds."""
+        return {path: group for path, group in self._groups.items() if others.get(path) == group}
+
+    def list_kept_groups(self, paths: Container[str]) -> dict[tuple[str, str], _GzippedDocument]:
         """List the documents of group versions that were built, by path and media type."""
-        return {key: kept for key, kept in self._kept.items() if key[0] not in {V2, V3}}
+        return {key: kept for key, kept in self._kept.items() if key[0] in paths}
 
     async def answer(self, request: Request, path: str) -> Response | None:
         """Return the response for a path below /openapi, or None."""
@@ -104,13 +145,17 @@ class OpenApi:
         if path == V2:
             return partial(openapi_documents.v2, self._resources, self._schemas), ""
         if path == V3:
-            return lambda: orjson.dumps(openapi_documents.v3_index(self._resources, self._schemas)), ""
-        for resource in self._resources:
-            if path == f"{V3}{resource.api_path}":
-                group, version = resource.group, resource.version
-                etag = openapi_documents.etag(group, version, self._resources, self._schemas)
-                return partial(openapi_documents.v3, group, version, self._resources, self._schemas), etag
-        return None, ""
+            return self._build_index, ""
+        group = self._groups.get(path)
+        if group is None:
+            return None, ""
+        first = group.resources[0]
+        maker = partial(openapi_documents.v3, first.group, first.version, group.resources, self._schemas)
+        return maker, group.etag
+
+    def _build_index(self) -> bytes:
+        etags = {path.removeprefix(f"{V3}/"): group.etag for path, group in self._groups.items()}
+        return orjson.dumps(openapi_documents.v3_index(etags))
 
 
 def _choose_media_type(accept: str, *, is_v2: bool) -> str:

@@ -147,7 +147,7 @@ def _build_strategy(
     types: Mapping[str, CustomTypes],
     fields: Mapping[str, json_path.Path],
 ) -> CustomResourceStrategy:
-    """Build the rules of a version: its schema checks what is sent in it, and it may have other subresources."""
+    """Build the rules of a version: its schema checks what is sent in it. Subresources may differ."""
     scale = (version.get("subresources") or {}).get("scale")
     return CustomResourceStrategy(
         replace(stored, subresources=resource.subresources),

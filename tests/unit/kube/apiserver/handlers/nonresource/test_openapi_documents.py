@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import orjson
 import pytest
@@ -12,8 +13,9 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.handlers.nonresource.openapi import OpenApi
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
+from kprov.kube.machinery.openapi import documents
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import RESOURCES, Resource
 
 APPS = "/openapi/v3/apis/apps/v1"
 Get = Callable[..., Awaitable[Response]]
@@ -65,3 +67,36 @@ async def test_version_2_is_there_as_protobuf(get: Get, asked: str) -> None:
 async def test_what_there_is_none_of(get: Get) -> None:
     assert (await get("/openapi/v2", Accept="text/html")).status == 406
     assert (await get("/openapi/v3/apis/none/v1")).status == 404
+
+
+async def test_a_changed_kind_computes_nothing_of_other_groups_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither their hashes nor their documents."""
+    widget = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)
+    resources = [*(each for each in RESOURCES if each.group in {"apps", "batch"}), widget]
+    schemas = {widget.gvk: {"type": "object"}}
+    hashed, built = list[str](), list[str]()
+    etag, v3 = documents.etag, documents.v3
+
+    def compute_etag(served: Sequence[Resource], *more: Any) -> str:
+        hashed.append(served[0].group)
+        return etag(served, *more)
+
+    def build(group: str, *more: Any) -> bytes:
+        built.append(group)
+        return v3(group, *more)
+
+    monkeypatch.setattr(documents, "etag", compute_etag)
+    monkeypatch.setattr(documents, "v3", build)
+    before = OpenApi(resources, schemas, {widget.gvk: "1"})
+    paths = ["/openapi/v3", APPS, "/openapi/v3/apis/example.com/v1"]
+    first = [await before.answer(Request("GET", path, CIMultiDict()), path) for path in paths]
+    hashed.clear()
+    built.clear()
+    after = OpenApi(resources, schemas, {widget.gvk: "2"}, before)
+    second = [await after.answer(Request("GET", path, CIMultiDict()), path) for path in paths]
+    assert (hashed, built) == (["example.com"], ["example.com"])
+    tags = [
+        (one and one.headers["ETag"], two and two.headers["ETag"])
+        for one, two in zip(first, second, strict=True)
+    ]
+    assert [one == two for one, two in tags] == [False, True, False]
