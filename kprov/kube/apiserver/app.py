@@ -53,7 +53,8 @@ from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3, parse_urls
 from kprov.kube.apiserver.storage.health import StorageCheck
 from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.component_base import sd_notify
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.printers.columns import load_columns
+from kprov.kube.machinery.resources import Resource, list_resources
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def list_stored_resources() -> list[Resource]:
     """Return the resources with stored objects, each in its storage version."""
     return [
         resource
-        for resource in RESOURCES
+        for resource in list_resources()
         if "list" in resource.verbs
         and resource.plural not in _NOT_STORED
         and (resource.group, resource.version) not in {("autoscaling", "v1"), ("events.k8s.io", "v1")}
@@ -262,6 +263,8 @@ def _build_server(
     heavy: HeavyProcess | None,
     custom_kinds: CustomKindsPublisher,
 ) -> Server:
+    # The first client that wants a table does not wait for the file.
+    load_columns()
     authenticator = authn.build(options, registry)
     chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():

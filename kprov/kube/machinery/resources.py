@@ -1,22 +1,20 @@
-"""The table of resources the API serves: names, scope, verbs and subresources, as discovery shows them."""
+"""The resources of the API: names, scope, verbs and subresources, as discovery shows them.
+
+The table of the built-in ones is resource_table.yaml, which is read when somebody asks for it.
+"""
 
 from __future__ import annotations
 
+import importlib.resources
 import re
 from dataclasses import dataclass
 from functools import cache
 
-from kprov.kube.machinery.resource_table import TABLE
+import msgspec
 
 _VERSION = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
 _STABILITY = {None: 2, "beta": 1, "alpha": 0}
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-_VERB_SETS = {
-    "*": ALL_VERBS,
-    "*-deletecollection": tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
-    "rw": ("get", "patch", "update"),
-    "proxy": ("create", "delete", "get", "patch", "update"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,46 +88,63 @@ def split_api_version(text: str) -> tuple[str, str]:
     return group, version
 
 
-def _split_words(text: str) -> tuple[str, ...]:
-    return () if text == "-" else tuple(text.split(","))
+class _SubresourceRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    verbs: tuple[str, ...]
+    kind: str = ""
+    api_version: str = ""
 
 
-def _verbs(text: str) -> tuple[str, ...]:
-    return _VERB_SETS.get(text) or tuple(text.split(","))
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A resource in resource_table.yaml, which explains the fields."""
+
+    kind: str
+    namespaced: bool = False
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: dict[str, _SubresourceRow] = {}
 
 
-def _subresource(text: str, group: str, version: str, kind: str) -> Subresource:
-    target, _, verbs = text.partition(":")
-    name, _, body = target.partition("=")
-    if body:
-        *group_version, kind = body.split("/")
-        if group_version:
-            group, version = group_version
-    return Subresource(name, group, version, kind, _verbs(verbs))
+@cache
+def list_resources() -> tuple[Resource, ...]:
+    """Return every built-in resource, in discovery's order. A group's preferred version stands first."""
+    # Only a server reads the table.
+    import yaml
 
-
-def _parse(group: str, version: str, line: str) -> Resource:
-    kind, plural, scope, short_names, categories, verbs, *subresources = line.split()
-    return Resource(
-        group=group,
-        version=version,
-        kind=kind,
-        plural=plural,
-        singular=kind.lower(),
-        namespaced=scope == "ns",
-        short_names=_split_words(short_names),
-        categories=_split_words(categories),
-        verbs=_verbs(verbs),
-        subresources=tuple(_subresource(text, group, version, kind) for text in subresources),
+    text = (importlib.resources.files(__package__) / "resource_table.yaml").read_text()
+    table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    groups = msgspec.convert(table["groups"], dict[str, dict[str, dict[str, _Row]]])
+    return tuple(
+        _make_resource(group, version, plural, row)
+        for group, versions in groups.items()
+        for version, rows in versions.items()
+        for plural, row in rows.items()
     )
 
 
-#: Every built-in resource; a group's preferred version stands first.
-RESOURCES: tuple[Resource, ...] = tuple(
-    _parse(group, version, line)
-    for (group, version), lines in TABLE.items()
-    for line in lines.replace("\n        +", "").strip().splitlines()
-)
+def _make_resource(group: str, version: str, plural: str, row: _Row) -> Resource:
+    own_version = api_version(group, version)
+    return Resource(
+        group=group,
+        version=version,
+        kind=row.kind,
+        plural=plural,
+        singular=row.kind.lower(),
+        namespaced=row.namespaced,
+        short_names=row.short_names,
+        categories=row.categories,
+        verbs=row.verbs,
+        subresources=tuple(
+            Subresource(
+                name,
+                *split_api_version(entry.api_version or own_version),
+                entry.kind or row.kind,
+                entry.verbs,
+            )
+            for name, entry in row.subresources.items()
+        ),
+    )
+
 
 #: Resources that are stored in another version: (group, version) by (group, version, plural).
 _STORED_AS = {
@@ -137,24 +152,31 @@ _STORED_AS = {
     ("events.k8s.io", "v1", "events"): ("", "v1"),
 }
 
-_BY_PLURAL = {(entry.group, entry.version, entry.plural): entry for entry in RESOURCES}
-_BY_KIND = {entry.gvk: entry for entry in RESOURCES}
+
+@cache
+def _map_by_plural() -> dict[tuple[str, str, str], Resource]:
+    return {(entry.group, entry.version, entry.plural): entry for entry in list_resources()}
+
+
+@cache
+def _map_by_kind() -> dict[tuple[str, str, str], Resource]:
+    return {entry.gvk: entry for entry in list_resources()}
 
 
 def find(group: str, version: str, plural: str) -> Resource | None:
     """Return the built-in resource at /apis/GROUP/VERSION/PLURAL, None if there is none."""
-    return _BY_PLURAL.get((group, version, plural))
+    return _map_by_plural().get((group, version, plural))
 
 
 def find_kind(group: str, version: str, kind: str) -> Resource | None:
     """Return the built-in resource whose objects are of that kind, None if there is none."""
-    return _BY_KIND.get((group, version, kind))
+    return _map_by_kind().get((group, version, kind))
 
 
 @cache
 def group_versions() -> tuple[tuple[str, str], ...]:
     """Every served (group, version), preferred version of a group first, in discovery's order."""
-    return tuple(TABLE)
+    return tuple(dict.fromkeys((entry.group, entry.version) for entry in list_resources()))
 
 
 def storage_version(resource: Resource) -> tuple[str, str]:

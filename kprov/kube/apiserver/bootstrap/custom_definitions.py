@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 from kprov.kube.apiserver.cacher import keys
@@ -33,7 +34,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_base.tasks import start_background_task
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 from kprov.kube.machinery.schema.custom.structural import SchemaError
 from kprov.kube.machinery.status import StatusError
 
@@ -43,7 +44,6 @@ _POLL_SECONDS: Final = 0.5
 _DELETIONS_AT_ONCE: Final = 16
 #: The reason of Established while the kinds cannot be built.
 _BUILD_FAILED: Final = "BuildFailed"
-_BUILT_IN: Final = frozenset((resource.group, resource.plural) for resource in RESOURCES)
 
 
 class DefinitionController:
@@ -172,7 +172,7 @@ class DefinitionController:
 
     async def _delete_objects(self, definition: Definition) -> None:
         spec = definition.summary["spec"]
-        if (spec["group"], spec["names"]["plural"]) in _BUILT_IN:
+        if (spec["group"], spec["names"]["plural"]) in _list_built_in():
             await self._end(
                 definition,
                 "OverlappingBuiltInResource",
@@ -313,3 +313,9 @@ def _set_failed(status: JsonObject, failure: Exception) -> None:
     if isinstance(failure, SchemaError):
         text = f"failed to check validation schema: {failure}"
         definition_state.set_condition(status, NON_STRUCTURAL, "Unknown", "StructuralError", text)
+
+
+@cache
+def _list_built_in() -> frozenset[tuple[str, str]]:
+    """(group, plural) of the built-in resources."""
+    return frozenset((resource.group, resource.plural) for resource in list_resources())

@@ -25,8 +25,6 @@ from kprov.kube.machinery.resources import (
 
 _AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
 _PARAMETERS: Final = ";".join(f"{name}={value}" for name, value in _AGGREGATED.items())
-#: Their versions have the order of the table of resources.
-_BUILT_IN_GROUPS: Final = {group for group, _ in group_versions()}
 AGGREGATED_TYPE: Final = f"{JSON};{_PARAMETERS}"
 
 
@@ -37,8 +35,10 @@ class Discovery:
         self._versions: dict[str, dict[str, list[Resource]]] = {}
         for resource in resources:
             self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        # Versions of built-in groups have the order of the table of resources.
+        built_in_groups = {group for group, _ in group_versions()}
         for group, versions in self._versions.items():
-            if group not in _BUILT_IN_GROUPS:
+            if group not in built_in_groups:
                 self._versions[group] = dict(sorted(versions.items(), key=lambda held: rank_version(held[0])))
         self._documents = self._build_plain(address)
         core = self._build_aggregated({"": self._versions.get("", {})})

@@ -14,7 +14,7 @@ from kprov.kube.apiserver.registry.served_kinds import ServedKinds
 from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource, list_resources
 from kprov.kube.machinery.schema import object_schema
 
 
@@ -40,7 +40,7 @@ class Registry:
 
     def _list_built_in_kinds(self) -> Iterator[ServedKind]:
         types = object_schema.builtin()
-        for resource in RESOURCES:
+        for resource in list_resources():
             conversion = conversions.find_conversion(resource)
             stored = resource if conversion is None else conversions.stored_resource(resource)
             store = self.stores.get(stored)

@@ -9,7 +9,7 @@ import functools
 from typing import Final
 
 from kprov.kube.machinery import status
-from kprov.kube.machinery.resources import RESOURCES, api_version, split_api_version
+from kprov.kube.machinery.resources import api_version, list_resources, split_api_version
 
 Gvk = tuple[str, str, str]
 
@@ -51,7 +51,7 @@ def _is_known(group: str, version: str, kind: str) -> bool:
 @functools.cache
 def _list_known_kinds() -> frozenset[Gvk]:
     found = set[Gvk]()
-    for resource in RESOURCES:
+    for resource in list_resources():
         found |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}
         found |= {
             (subresource.group, subresource.version, subresource.kind)

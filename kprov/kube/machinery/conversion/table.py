@@ -10,7 +10,7 @@ import orjson
 
 from kprov.kube.machinery.conversion import autoscaling, events
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES, Resource, find, storage_version
+from kprov.kube.machinery.resources import Resource, find, list_resources, storage_version
 
 Gvk = tuple[str, str, str]
 
@@ -61,7 +61,7 @@ def other_versions(resource: Resource) -> list[Resource]:
     """Return the other versions in which a stored resource is served."""
     return [
         found
-        for found in RESOURCES
+        for found in list_resources()
         if found.gvk in _CONVERSIONS and _CONVERSIONS[found.gvk].stored == resource.gvk
     ]
 

@@ -26,7 +26,7 @@ from kprov.kube.machinery.openapi.paths import (
     operations,
 )
 from kprov.kube.machinery.patch.patch_types import CUSTOM_PATCH_TYPES, PATCH_TYPES
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import definitions
 from kprov.kube.machinery.schema.object_schema import Gvk
 
@@ -87,9 +87,7 @@ def v3_index(etags: Mapping[str, str]) -> JsonObject:
     }
 
 
-def v3(
-    group: str, version: str, resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None
-) -> bytes:
+def v3(group: str, version: str, resources: Iterable[Resource], schemas: Schemas | None = None) -> bytes:
     """Return the OpenAPI v3 document of one group version as JSON. schemas: of custom resources."""
     raw = definitions.load()
     served = [each for each in resources if (each.group, each.version) == (group, version)]
@@ -122,7 +120,7 @@ def v3(
     return go_json.dumps(document)
 
 
-def v2(resources: Iterable[Resource] = RESOURCES, schemas: Schemas | None = None) -> bytes:
+def v2(resources: Iterable[Resource], schemas: Schemas | None = None) -> bytes:
     """Return the OpenAPI v2 (Swagger) document of everything as JSON. schemas: of custom resources."""
     raw = definitions.load()
     resources = tuple(resources)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
-from kprov.kube.machinery.printers.columns import COLUMNS, META
+from kprov.kube.machinery.printers.columns import Column, load_columns
 from kprov.kube.machinery.printers.kinds import PRINTERS
 from kprov.kube.machinery.printers.pods import row_conditions
 from kprov.kube.machinery.resources import Resource
@@ -87,7 +87,7 @@ def _list_columns(kind: tuple[str, str], own: KindColumns | None) -> list[JsonOb
 
 def describe_name_column() -> JsonObject:
     """Return the definition of the column with the name."""
-    return _column("NAME")
+    return _describe_column(load_columns().common["name"])
 
 
 def has_field_as_annotation(kind: str) -> bool:
@@ -116,43 +116,34 @@ def columns(resource: Resource) -> list[JsonObject]:
 @cache
 def column_definitions(group: str, kind: str) -> list[JsonObject]:
     """Column definitions of a kind: name, type, format, description, priority. Callers share the list."""
-    text = COLUMNS.get(_SHARED.get((group, kind), (group, kind)))
-    if text is None:
-        name = _column("NAME")
-        created = {**_column("AGE"), "name": "Created At", "type": "date"}
-        return [name, created]
-    return [_column(line.strip()) for line in text.strip().splitlines()]
+    own = load_columns().find(*_SHARED.get((group, kind), (group, kind)))
+    if own is None:
+        age = _describe_column(load_columns().common["age"])
+        return [describe_name_column(), age | {"name": "Created At", "type": "date"}]
+    return [_describe_column(column) for column in own]
 
 
-def _column(line: str) -> JsonObject:
-    if line.startswith("NAME"):
-        priority = int(line.removeprefix("NAME") or 0)
-        return _definition("Name", "string", "name", _description(f"@{META}.ObjectMeta.name"), priority)
-    if line == "AGE":
-        return _definition("Age", "string", "", _description(f"@{META}.ObjectMeta.creationTimestamp"), 0)
-    name, kind, priority_text, description = (part.strip() for part in f"{line} ".split(" | ", 3))
-    kind, _, form = kind.partition(":")
-    return _definition(name, kind, form, _description(description), int(priority_text))
-
-
-def _definition(name: str, kind: str, form: str, description: str, priority: int) -> JsonObject:
-    return {"name": name, "type": kind, "format": form, "description": description, "priority": priority}
-
-
-def _description(text: str) -> str:
-    return _descriptions().get(text, "") if text.startswith("@") else text
+def _describe_column(column: Column) -> JsonObject:
+    description = column.description or _describe_fields().get(column.description_of, "")
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": description,
+        "priority": column.priority,
+    }
 
 
 @cache
-def _descriptions() -> dict[str, str]:
-    """Return the texts that columns refer to, read from the definitions for the first table."""
-    wanted = {f"@{META}.ObjectMeta.name", f"@{META}.ObjectMeta.creationTimestamp"}
-    for lines in COLUMNS.values():
-        wanted |= {line.rsplit(" | ", 1)[-1].strip() for line in lines.splitlines() if " | @" in line}
-    raw = definitions.load()
+def _describe_fields() -> dict[str, str]:
+    """Return the texts of the fields that columns refer to, read from the definitions for the first table."""
+    table, raw = load_columns(), definitions.load()
+    references = {column.description_of for column in table.common.values()}
+    for kinds in table.kinds.values():
+        references |= {column.description_of for own in kinds.values() for column in own}
     texts: dict[str, str] = {}
-    for reference in wanted:
-        kind, _, field = reference[1:].rpartition(".")
+    for reference in references:
+        kind, _, field = reference.rpartition(".")
         definition = raw.get(kind) or raw.get(f"io.k8s.api.{kind}")
         if definition is not None and field in definition.get("properties", {}):
             texts[reference] = definition["properties"][field].get("description", "")

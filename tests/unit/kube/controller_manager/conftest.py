@@ -37,7 +37,7 @@ class ApiServer:
         self.changed = asyncio.Condition()
         self.counter = itertools.count(1)
         self.resources = {
-            r.plural: r for r in resources.RESOURCES if r.plural in KINDS and "watch" in r.verbs
+            r.plural: r for r in resources.list_resources() if r.plural in KINDS and "watch" in r.verbs
         }
         self.port = 0
         self.version = 0

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.handlers.discovery import AGGREGATED_TYPE, Discovery
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 from kprov.kube.machinery.status import StatusError
 
-DISCOVERY = Discovery(RESOURCES, "10.0.0.1:6443")
+DISCOVERY = Discovery(list_resources(), "10.0.0.1:6443")
 AGGREGATED = f"{AGGREGATED_TYPE},application/json"
 
 
@@ -50,7 +50,7 @@ def test_the_aggregated_form_tells_what_the_plain_ones_tell(path: str) -> None:
 
 
 def test_every_resource_is_discovered() -> None:
-    for resource in RESOURCES:
+    for resource in list_resources():
         assert resource.plural in {name for name, *_ in plain(resource.api_version)}
 
 
@@ -63,7 +63,7 @@ def test_groups_name_their_preferred_version_first() -> None:
     )
     assert group["kind"] == "APIGroup"
     assert {each["name"] for each in read("/apis")["groups"]} == {
-        each.group for each in RESOURCES if each.group
+        each.group for each in list_resources() if each.group
     }
 
 

@@ -9,7 +9,7 @@ from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.registry.served_kind import ServedKind
 from kprov.kube.apiserver.registry.served_kinds import ServedKinds
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource, list_resources
 from kprov.kube.machinery.schema import object_schema
 
 TYPES = object_schema.builtin()
@@ -25,7 +25,9 @@ async def read_resources(documents: Documents, path: str) -> list[str] | None:
 
 
 async def test_discovery_shows_a_published_kind_until_it_is_removed() -> None:
-    kinds = ServedKinds(ServedKind(resource, TYPES) for resource in RESOURCES if resource.group == "batch")
+    kinds = ServedKinds(
+        ServedKind(resource, TYPES) for resource in list_resources() if resource.group == "batch"
+    )
     documents = Documents(kinds, lambda _: True, "10.0.0.1:6443", {})
     assert await read_resources(documents, GROUP) is None
     widget = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)

@@ -6,11 +6,11 @@ import pytest
 
 from kprov.kube.apiserver.registry.served_kind import ServedKind
 from kprov.kube.apiserver.registry.served_kinds import ServedKinds, Snapshot
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource, list_resources
 from kprov.kube.machinery.schema import object_schema
 
 TYPES = object_schema.builtin()
-BUILT_IN = [ServedKind(resource, TYPES) for resource in RESOURCES]
+BUILT_IN = [ServedKind(resource, TYPES) for resource in list_resources()]
 OWNER = "widgets.example.com"
 
 

@@ -10,13 +10,13 @@ import pytest
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.subresources import binding, containers, pod_spec, scale
-from kprov.kube.machinery.resources import RESOURCES, find
+from kprov.kube.machinery.resources import find, list_resources
 from kprov.kube.machinery.status import StatusError
 
 PODS = find("", "v1", "pods")
 assert PODS is not None
 SCALED_KEY = "/registry/deployments/default/w"
-DEPLOYMENTS = next(one for one in RESOURCES if one.group_resource == "deployments.apps")
+DEPLOYMENTS = next(one for one in list_resources() if one.group_resource == "deployments.apps")
 
 
 def pod(*names: str, **spec: Any) -> dict[str, Any]:

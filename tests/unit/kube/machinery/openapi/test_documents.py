@@ -4,12 +4,12 @@ import orjson
 import pytest
 
 from kprov.kube.machinery.openapi import documents
-from kprov.kube.machinery.resources import RESOURCES, group_versions
+from kprov.kube.machinery.resources import group_versions, list_resources
 
 
 @pytest.mark.parametrize(("group", "version"), group_versions())
 def test_every_reference_of_a_v3_document_is_in_it(group: str, version: str) -> None:
-    text = documents.v3(group, version)
+    text = documents.v3(group, version, list_resources())
     document = orjson.loads(text)
     referred = set(re.findall(r"#/components/schemas/([^\"]+)", text.decode()))
     assert referred <= set(document["components"]["schemas"])
@@ -17,7 +17,7 @@ def test_every_reference_of_a_v3_document_is_in_it(group: str, version: str) -> 
 
 
 def test_a_patch_shows_that_fields_are_validated_and_dry_runs_done() -> None:
-    document = orjson.loads(documents.v3("apps", "v1"))
+    document = orjson.loads(documents.v3("apps", "v1", list_resources()))
     patch = document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert {"dryRun", "fieldValidation", "fieldManager", "force"} == {
         each["name"] for each in patch["parameters"]
@@ -30,8 +30,8 @@ def test_a_patch_shows_that_fields_are_validated_and_dry_runs_done() -> None:
 
 
 def test_merge_keys_and_kinds_are_published_in_both_versions() -> None:
-    third = orjson.loads(documents.v3("", "v1"))["components"]["schemas"]
-    second = orjson.loads(documents.v2())["definitions"]
+    third = orjson.loads(documents.v3("", "v1", list_resources()))["components"]["schemas"]
+    second = orjson.loads(documents.v2(list_resources()))["definitions"]
     for schemas in (third, second):
         containers = schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
         assert containers["x-kubernetes-patch-merge-key"] == "name"
@@ -40,14 +40,14 @@ def test_merge_keys_and_kinds_are_published_in_both_versions() -> None:
 
 
 def test_the_index_leads_to_every_group_version() -> None:
-    groups = documents.group_by_path(RESOURCES)
+    groups = documents.group_by_path(list_resources())
     paths = documents.v3_index({path: documents.etag(held) for path, held in groups.items()})["paths"]
     assert len(paths) == len(group_versions())
     assert paths["api/v1"]["serverRelativeURL"].startswith("/openapi/v3/api/v1?hash=")
 
 
 def test_version_3_says_which_fields_are_always_there() -> None:
-    schemas = orjson.loads(documents.v3("", "v1"))["components"]["schemas"]
+    schemas = orjson.loads(documents.v3("", "v1", list_resources()))["components"]["schemas"]
     port = schemas["io.k8s.api.core.v1.ContainerPort"]["properties"]
     assert (port["protocol"]["default"], port["containerPort"]["default"]) == ("TCP", 0)
     pod = schemas["io.k8s.api.core.v1.Pod"]["properties"]
@@ -55,15 +55,15 @@ def test_version_3_says_which_fields_are_always_there() -> None:
 
 
 def test_operations_say_what_they_answer() -> None:
-    paths = orjson.loads(documents.v3("apps", "v1"))["paths"]
+    paths = orjson.loads(documents.v3("apps", "v1", list_resources()))["paths"]
     post = paths["/apis/apps/v1/namespaces/{namespace}/deployments"]["post"]
     assert (post["description"], post["tags"]) == ("create a Deployment", ["apps_v1"])
     assert set(post["responses"]) == {"200", "201", "202", "401"}
 
 
 def test_enumerated_fields_say_their_values_in_both_versions() -> None:
-    third = orjson.loads(documents.v3("", "v1"))["components"]["schemas"]
-    second = orjson.loads(documents.v2())["definitions"]
+    third = orjson.loads(documents.v3("", "v1", list_resources()))["components"]["schemas"]
+    second = orjson.loads(documents.v2(list_resources()))["definitions"]
     for schemas in (third, second):
         effect = schemas["io.k8s.api.core.v1.Taint"]["properties"]["effect"]
         assert effect["enum"] == ["NoExecute", "NoSchedule", "PreferNoSchedule"]
@@ -74,7 +74,9 @@ def test_enumerated_fields_say_their_values_in_both_versions() -> None:
         assert families["items"]["enum"] == ["", "IPv4", "IPv6"]
         statuses = schemas["io.k8s.api.core.v1.PersistentVolumeClaimStatus"]["properties"]
         assert len(statuses["allocatedResourceStatuses"]["additionalProperties"]["enum"]) == 5
-    usages = orjson.loads(documents.v3("certificates.k8s.io", "v1"))["components"]["schemas"]
+    usages = orjson.loads(documents.v3("certificates.k8s.io", "v1", list_resources()))["components"][
+        "schemas"
+    ]
     spec = usages["io.k8s.api.certificates.v1.CertificateSigningRequestSpec"]["properties"]
     assert "digital signature" in spec["usages"]["items"]["enum"]
 
@@ -100,14 +102,14 @@ def test_enumerated_fields_say_their_values_in_both_versions() -> None:
 def test_operations_are_named_after_all_words_of_their_group(
     group: str, plural: str, operation: str, tag: str
 ) -> None:
-    item = orjson.loads(documents.v3(group, "v1"))["paths"][f"/apis/{group}/v1/{plural}"]
+    item = orjson.loads(documents.v3(group, "v1", list_resources()))["paths"][f"/apis/{group}/v1/{plural}"]
     assert (item["get"]["operationId"], item["get"]["tags"]) == (operation, [tag])
     assert "application/json;stream=watch" in item["get"]["responses"]["200"]["content"]
     assert [each["name"] for each in item["parameters"]] == ["pretty"]
 
 
 def test_shared_types_say_only_the_kinds_of_their_document() -> None:
-    schemas = orjson.loads(documents.v3("apps", "v1"))["components"]["schemas"]
+    schemas = orjson.loads(documents.v3("apps", "v1", list_resources()))["components"]["schemas"]
     options = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]
     assert options["x-kubernetes-group-version-kind"] == [
         {"group": "", "kind": "DeleteOptions", "version": "v1"},
@@ -117,7 +119,7 @@ def test_shared_types_say_only_the_kinds_of_their_document() -> None:
 
 @pytest.mark.parametrize("part", ["attach", "exec", "portforward"])
 def test_operations_of_connections_are_named_by_their_method(part: str) -> None:
-    path = orjson.loads(documents.v3("", "v1"))["paths"][
+    path = orjson.loads(documents.v3("", "v1", list_resources()))["paths"][
         f"/api/v1/namespaces/{{namespace}}/pods/{{name}}/{part}"
     ]
     for method in ("get", "post"):

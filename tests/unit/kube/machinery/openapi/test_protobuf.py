@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from kprov.kube.machinery.openapi import documents, protobuf
+from kprov.kube.machinery.resources import list_resources
 
 
 def test_openapi_protobuf_encodes_texts_and_lists() -> None:
@@ -28,7 +29,7 @@ def test_openapi_protobuf_rejects_an_unknown_field() -> None:
 
 
 def test_openapi_protobuf_encodes_the_whole_document() -> None:
-    document = orjson.loads(documents.v2())
+    document = orjson.loads(documents.v2(list_resources()))
     encoded = protobuf.encode(document)
     for text in ("io.k8s.api.apps.v1.Deployment", "/api/v1/namespaces/{namespace}/pods/{name}/log"):
         assert text.encode() in encoded

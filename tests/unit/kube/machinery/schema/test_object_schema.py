@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource, list_resources
 from kprov.kube.machinery.schema import object_schema
 
 Gvk = tuple[str, str, str]
@@ -28,7 +28,7 @@ def check(obj: JsonObject, gvk: Gvk = DEPLOYMENT, *, strict: bool = True) -> str
     return object_schema.builtin().check(obj, gvk).bad_request_text(gvk, strict=strict)
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.group_resource)
+@pytest.mark.parametrize("resource", list_resources(), ids=lambda each: each.group_resource)
 def test_every_served_kind_has_a_definition(resource: Resource) -> None:
     assert object_schema.builtin().knows(resource.gvk)
 

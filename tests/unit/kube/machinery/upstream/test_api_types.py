@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 from kprov.kube.machinery.schema import definitions, object_schema
 from kprov.kube.machinery.upstream import api_types
 from kprov.kube.machinery.upstream.api_types import GoField
@@ -51,7 +51,7 @@ def test_a_named_type_has_one_form_and_refers_to_types_that_are_there(document: 
 
 
 def test_every_served_kind_has_a_type_with_the_fields_of_its_definition() -> None:
-    for resource in RESOURCES:
+    for resource in list_resources():
         node = object_schema.builtin().node(resource.gvk)
         described = api_types.find(node.definition.removeprefix("io.k8s."))
         assert described is not None

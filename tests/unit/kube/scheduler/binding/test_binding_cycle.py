@@ -19,7 +19,7 @@ class RefusingServer(BindingServer):
     def __init__(self) -> None:
         super().__init__()
         kinds = {"resourceclaims", "resourceslices", "deviceclasses"}
-        self.resources |= {each.plural: each for each in resources.RESOURCES if each.plural in kinds}
+        self.resources |= {each.plural: each for each in resources.list_resources() if each.plural in kinds}
         self.refused: set[str] = set()
 
     async def handle_binding(self, name: str, node: str) -> None:

@@ -15,7 +15,7 @@ from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.openapi import documents
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
-from kprov.kube.machinery.resources import RESOURCES, Resource
+from kprov.kube.machinery.resources import Resource, list_resources
 
 APPS = "/openapi/v3/apis/apps/v1"
 Get = Callable[..., Awaitable[Response]]
@@ -23,7 +23,7 @@ Get = Callable[..., Awaitable[Response]]
 
 @pytest.fixture
 def get() -> Get:
-    documents = OpenApi([each for each in RESOURCES if each.group == "apps"])
+    documents = OpenApi([each for each in list_resources() if each.group == "apps"])
 
     async def answer(path: str, **headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -72,7 +72,7 @@ async def test_what_there_is_none_of(get: Get) -> None:
 async def test_a_changed_kind_computes_nothing_of_other_groups_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither their hashes nor their documents."""
     widget = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)
-    resources = [*(each for each in RESOURCES if each.group in {"apps", "batch"}), widget]
+    resources = [*(each for each in list_resources() if each.group in {"apps", "batch"}), widget]
     schemas = {widget.gvk: {"type": "object"}}
     hashed, built = list[str](), list[str]()
     etag, v3 = documents.etag, documents.v3

@@ -14,7 +14,7 @@ from kprov.kube.apiserver.registry.kinds import STRATEGIES, find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES, find
+from kprov.kube.machinery.resources import find, list_resources
 from kprov.kube.machinery.status import StatusError
 
 _STORED = list_stored_resources()
@@ -40,7 +40,7 @@ def texts(errors: Any) -> list[str]:
 
 
 def test_every_kind_of_the_table_exists() -> None:
-    assert set(STRATEGIES) <= {(resource.group, resource.plural) for resource in RESOURCES}
+    assert set(STRATEGIES) <= {(resource.group, resource.plural) for resource in list_resources()}
 
 
 def test_every_stored_resource_has_a_line_in_the_table() -> None:

@@ -10,7 +10,7 @@ import pytest
 from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 
 SPEC: JsonObject = {
     "restartPolicy": "Never",
@@ -54,7 +54,7 @@ def spec_of(obj: JsonObject, path: tuple[str, ...]) -> JsonObject:
 
 @pytest.mark.parametrize("kind", HOLDERS)
 def test_they_are_left_out_of_what_is_new_and_stay_where_they_were(kind: str) -> None:
-    resource = next(one for one in RESOURCES if one.group_resource == kind)
+    resource = next(one for one in list_resources() if one.group_resource == kind)
     path, rules = HOLDERS[kind], find_strategy(resource)
     made, changed, old, again = (holder(path) for _ in range(4))
     for obj in (made, changed, old, again):

@@ -15,7 +15,7 @@ from kprov.kube.apiserver import admission, authn, authz, subresources
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.apiserver.subresources.call import Call, Reply
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 
 ISSUER = "https://kubernetes.default.svc"
 Put = Callable[..., Awaitable[dict[str, Any]]]
@@ -42,7 +42,7 @@ class Asker:
         name: str = "",
         subresource: str = "",
     ) -> dict[str, Any]:
-        resource = next(each for each in RESOURCES if each.plural == plural)
+        resource = next(each for each in list_resources() if each.plural == plural)
         info = RequestInfo(
             path="", verb="create", is_resource_request=True, api_group=resource.group,
             namespace=namespace, resource=plural, subresource=subresource, name=name,

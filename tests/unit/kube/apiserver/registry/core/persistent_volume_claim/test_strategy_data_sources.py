@@ -8,7 +8,7 @@ from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.resources import list_resources
 from tests.builders.claims import build_claim
 
 
@@ -19,7 +19,7 @@ def make_claim(**spec: Any) -> JsonObject:
     return claim
 
 
-CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")
+CLAIMS = next(one for one in list_resources() if one.group_resource == "persistentvolumeclaims")
 UNKNOWN = {"apiGroup": "a.b", "kind": "K", "name": "n"}
 
 
