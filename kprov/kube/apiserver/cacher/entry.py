@@ -24,8 +24,12 @@ log = logging.getLogger(__name__)
 Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
 _NULL: Final = b"null"
-#: The ends of the names of times, the only values for which Go writes null.
+#: The ends of the names of times, the only values for which Go writes null in most kinds.
 _TIMES: Final = (b'Time"', b'Timestamp"')
+#: By group and plural: other fields for which Go writes null. A new definition has no conditions.
+_NULL_FIELDS: Final[Mapping[tuple[str, str], tuple[bytes, ...]]] = {
+    ("apiextensions.k8s.io", "customresourcedefinitions"): (b'"conditions"',)
+}
 _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
@@ -33,7 +37,7 @@ _EMPTY: Final[Mapping[str, str]] = {}
 class EntryDecoder:
     """Decodes values of one resource to entries. See ResourceCache for `fields_of` and `default`."""
 
-    __slots__ = ("_begin", "_default", "_fields_of", "_resource", "head")
+    __slots__ = ("_begin", "_default", "_fields_of", "_null_fields", "_resource", "head")
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class EntryDecoder:
         #: The first bytes of everything that `encode` returns.
         self._begin = self.head + _METADATA + b'"'
         self._resource = resource
+        self._null_fields = (*_TIMES, *_NULL_FIELDS.get((resource.group, resource.plural), ()))
         self._fields_of = fields_of
         self._default = default
 
@@ -75,7 +80,7 @@ class EntryDecoder:
         """Whether the value has the encoding of this API server."""
         if not value.startswith(self._begin) or not value.endswith(b"}"):
             return False
-        return not _has_odd_null(value)
+        return not _has_odd_null(value, self._null_fields)
 
     def _decode_other(self, key: str, value: bytes) -> JsonObject:
         from kprov.kube.apiserver.cacher import value_decoding
@@ -164,12 +169,12 @@ class Event:
         return line
 
 
-def _has_odd_null(value: bytes) -> bool:
+def _has_odd_null(value: bytes, null_fields: tuple[bytes, ...]) -> bool:
     """Whether JSON has a null that Go does not write. A regular expression takes hundred times as long."""
     place = value.find(_NULL)
     while place > 0:
         before = value[place - 1 : place]
-        if before == b":" and not value.endswith(_TIMES, 0, place - 1):
+        if before == b":" and not value.endswith(null_fields, 0, place - 1):
             return True
         if before in {b"[", b","}:
             return True

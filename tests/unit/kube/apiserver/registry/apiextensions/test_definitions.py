@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.entry import EntryDecoder
 from kprov.kube.apiserver.registry.apiextensions.definition_status import DefinitionStatusWriter
 from kprov.kube.apiserver.registry.apiextensions.definitions import Definitions
 from kprov.kube.apiserver.registry.generic.store import Store
@@ -127,3 +128,20 @@ async def test_a_change_of_the_status_does_not_decode_the_definition(
     assert newest is not None
     assert newest.summary["status"]["storedVersions"] == ["v9"]
     assert newest.digest == definition.digest
+
+
+async def test_a_new_definition_is_cached_as_it_was_written(
+    registry: Registry, store: Store, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its conditions are null, which Go writes in no other kind."""
+
+    def refuse(_decoder: EntryDecoder, key: str, _value: bytes) -> JsonObject:
+        raise AssertionError(f"{key} was decoded")
+
+    monkeypatch.setattr(EntryDecoder, "_decode_other", refuse)
+    made = Definitions(store.cache)
+    await store.create(make_system_context("create", store.resource), "", make_definition())
+    await store.catch_up()
+    definition = made.get(_NAME)
+    assert definition is not None
+    assert definition.summary["status"]["conditions"] is None
