@@ -148,6 +148,11 @@ class Keys:
         found = self._do(lambda storage: storage.get(key))
         self._do(lambda storage: storage.delete(key, expected=found.revision))
 
+    def list_keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix."""
+        page = self._do(lambda storage: storage.list(prefix))
+        return [item.key for item in page.items]
+
     def _do(self, work: Callable[[Etcd3], Awaitable[Any]]) -> Any:
         async def done() -> Any:
             storage = Etcd3(Client(self.url.split(","), self._tls))
