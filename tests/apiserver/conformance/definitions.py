@@ -16,18 +16,23 @@ _NUMBERS = itertools.count(1)
 
 
 class Gadgets:
-    """A definition of gadgets in a new group."""
+    """A definition of gadgets in a new group. kind: another kind than Gadget."""
 
-    def __init__(self, server: ApiServer, *, scope: str = "Namespaced", group: str = "") -> None:
+    def __init__(
+        self, server: ApiServer, *, scope: str = "Namespaced", group: str = "", kind: str = "Gadget"
+    ) -> None:
         self.server = server
         self.scope = scope
+        self.kind = kind
+        self.plural = f"{kind.lower()}s"
         self.group = group or f"c{next(_NUMBERS)}.example.com"
-        self.name = f"gadgets.{self.group}"
+        self.name = f"{self.plural}.{self.group}"
         self.item = f"{DEFINITIONS}/{self.name}"
 
     def describe(self, versions: Sequence[JsonObject], **more: Any) -> JsonObject:
         """The definition. more: fields of the spec."""
-        names = {"plural": "gadgets", "singular": "gadget", "kind": "Gadget", "listKind": "GadgetList"}
+        names = {"plural": self.plural, "singular": self.kind.lower()}
+        names |= {"kind": self.kind, "listKind": f"{self.kind}List"}
         spec = {"group": self.group, "scope": self.scope, "names": names, "versions": list(versions)}
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -53,13 +58,13 @@ class Gadgets:
     def path(self, namespace: str = "", name: str = "", version: str = "v1") -> str:
         """The path of the collection or of an object."""
         within = f"/namespaces/{namespace}" if namespace else ""
-        return f"/apis/{self.group}/{version}{within}/gadgets" + (f"/{name}" if name else "")
+        return f"/apis/{self.group}/{version}{within}/{self.plural}" + (f"/{name}" if name else "")
 
     def make(self, name: str, version: str = "v1", **fields: Any) -> JsonObject:
         """An object."""
         return {
             "apiVersion": f"{self.group}/{version}",
-            "kind": "Gadget",
+            "kind": self.kind,
             "metadata": {"name": name},
             **fields,
         }

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from tests.apiserver.conformance.calls import ok
+from tests.apiserver.conformance import definitions
+from tests.apiserver.conformance.calls import eventually, ok
+from tests.apiserver.conformance.definitions import Gadgets
 from tests.apiserver.servers import ApiServer
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -70,6 +72,27 @@ def test_aggregated_discovery_should_support_raw_aggregated_discovery_endpoint_a
         assert plain.json["kind"] in {"APIGroupList", "APIVersions"}
         unknown = server.get(path, headers={"Accept": AGGREGATED.replace("v=v2", "v=v3")})
         assert unknown.status == 406
+
+
+@pytest.mark.entry("AggregatedDiscovery should support raw aggregated discovery request for CRDs")
+@pytest.mark.entry("AggregatedDiscovery should support aggregated discovery interface for CRDs")
+def test_aggregated_discovery_shows_the_resources_of_definitions(server: ApiServer) -> None:
+    gadgets = Gadgets(server)
+    gadgets.define([definitions.version()])
+
+    def list_resources() -> list[tuple[str, str, str]]:
+        groups = ok(server, "GET", "/apis", headers={"Accept": AGGREGATED})["items"]
+        return [
+            (found["version"], resource["resource"], resource["responseKind"]["kind"])
+            for group in groups
+            if group["metadata"]["name"] == gadgets.group
+            for found in group["versions"]
+            for resource in found["resources"]
+        ]
+
+    assert eventually(list_resources) == [("v1", "gadgets", "Gadget")]
+    gadgets.remove()
+    eventually(lambda: not list_resources())
 
 
 @pytest.mark.entry("AdmissionWebhook should include webhook resources in discovery documents")
