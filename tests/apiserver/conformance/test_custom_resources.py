@@ -150,9 +150,14 @@ def test_versions_differ_in_api_version_only(server: ApiServer, namespace: str) 
 
 def test_each_version_has_its_own_schema_and_subresources(server: ApiServer, namespace: str) -> None:
     gadgets = Gadgets(server)
-    strict = {"type": "object", "required": ["host"], "properties": _SPEC["spec"]["properties"]}
+    port: dict[str, Any] = {"port": {"type": "integer", "default": 179}}
+    fields = port | {"size": {"type": "integer"}, "host": {"type": "string"}}
+    strict = {"type": "object", "required": ["host"], "properties": fields}
     small = {"type": "integer", "maximum": 5, "default": 3}
-    lax = {"type": "object", "properties": {"size": small, "host": {"type": "string"}}}
+    lax = {
+        "type": "object",
+        "properties": {"size": small, "port": {"type": "integer"}, "only_here": {"type": "string"}},
+    }
     scale = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}
     gadgets.define(
         [
@@ -161,8 +166,9 @@ def test_each_version_has_its_own_schema_and_subresources(server: ApiServer, nam
         ]
     )
     old = gadgets.path(namespace, version="v1beta1")
-    made = ok(server, "POST", old, gadgets.make("one", "v1beta1", spec={}))
-    assert made["spec"] == {"size": 3}
+    made = ok(server, "POST", old, gadgets.make("one", "v1beta1", spec={"only_here": "a"}))
+    # As a read shows it: with the defaults of both versions, and without fields that the stored one lacks.
+    assert made["spec"] == {"size": 3, "port": 179} == ok(server, "GET", f"{old}/one")["spec"]
     refused = server.ask("POST", old, gadgets.make("two", "v1beta1", spec={"size": 6}))
     assert "spec.size in body should be less than or equal to 5" in refused.json["message"]
     refused = server.ask("POST", gadgets.path(namespace), gadgets.make("two", spec={"size": 6}))
@@ -175,9 +181,9 @@ def test_each_version_has_its_own_schema_and_subresources(server: ApiServer, nam
     assert server.get(f"{gadgets.path(namespace, 'one')}/scale").status == 404
     assert ok(server, "GET", f"{old}/one/scale")["spec"] == {"replicas": 3}
     merge(server, f"{old}/one/scale", {"spec": {"replicas": 4}})
-    assert ok(server, "GET", f"{old}/one")["spec"] == {"size": 4}
+    assert ok(server, "GET", f"{old}/one")["spec"]["size"] == 4
     assert server.get(f"{gadgets.path(namespace, 'one')}/status").status == 404
-    assert ok(server, "GET", f"{old}/one/status")["spec"] == {"size": 4}
+    assert ok(server, "GET", f"{old}/one/status")["spec"]["size"] == 4
 
 
 def test_the_stored_version_changes(server: ApiServer, namespace: str) -> None:

@@ -244,7 +244,7 @@ class Verbs:
         parameters.parse_write_options(context, query, "CreateOptions")
         obj = await _read_object(request, context, kind.resource.gvk, kind.types, query)
         made = await kind.store.create(context, context.info.namespace, kind.to_stored(obj))
-        return kind.to_client(made)
+        return kind.convert_written(made)
 
     async def _update(
         self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
@@ -262,7 +262,7 @@ class Verbs:
             subresource=info.subresource,
             create=kind.store.strategy.allow_create_on_update and not info.subresource,
         )
-        return kind.to_client(made), created
+        return kind.convert_written(made), created
 
     async def _patch(
         self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]
@@ -295,7 +295,7 @@ class Verbs:
             subresource=info.subresource,
             create=creates and not info.subresource,
         )
-        return kind.to_client(made), created
+        return kind.convert_written(made), created
 
     async def _delete(
         self, request: Request, context: RequestContext, kind: StoredKind, query: Mapping[str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kprov.kube.apiserver.cacher.entry import Entry
@@ -30,7 +30,8 @@ class StoredKind(ServedKind):
     `conversion` is None for most resources: clients get the stored bytes. The other traits are those of
     custom resources. `labels`: what field selectors accept, with the field of stored objects. `warnings`: for
     each request. `schema` and its digest: for documents. `weight`: how many times as much CPU time a byte
-    of an object needs at most as one of a built-in kind.
+    of an object needs at most as one of a built-in kind. `restore`: what a read does to an object of the
+    stored version, where versions have schemas of their own.
     """
 
     store: Store
@@ -41,6 +42,7 @@ class StoredKind(ServedKind):
     schema: JsonObject | None = None
     schema_digest: str = ""
     weight: int = 1
+    restore: Callable[[JsonObject], None] | None = None
 
     @property
     def is_stored(self) -> bool:
@@ -74,6 +76,12 @@ class StoredKind(ServedKind):
         if "managedFields" in obj["metadata"]:
             kept["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
         return kept
+
+    def convert_written(self, obj: JsonObject) -> JsonObject:
+        """Convert the result of a write to the client's version, with the fields that a read shows."""
+        if self.restore is not None and obj.get("kind") == self.store.resource.kind:
+            self.restore(obj)
+        return self.to_client(obj)
 
     def to_client(self, obj: JsonObject) -> JsonObject:
         """Convert from the stored version to the client's. A Status does not change."""

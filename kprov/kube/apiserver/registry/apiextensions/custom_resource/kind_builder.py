@@ -91,6 +91,7 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
             all_types,
             store,
             strategies[version["name"]],
+            types[stored.version],
         )
         for version in versions
         if version.get("served") and (is_convertible or version is stored_version)
@@ -116,6 +117,7 @@ def _build_kind(
     all_types: VersionedTypes,
     store: Store,
     strategy: CustomResourceStrategy,
+    stored_types: CustomTypes,
 ) -> StoredKind:
     stored = store.resource
     conversion = None
@@ -137,6 +139,7 @@ def _build_kind(
         warnings=_list_warnings(version, resource),
         schema=_find_schema(version),
         weight=types.weight,
+        restore=None if conversion is None else stored_types.restore,
     )
 
 
