@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -28,14 +29,23 @@ def small_quota(cluster: Cluster) -> Iterator[None]:
 
 def fill(cluster: Cluster, tmp_path: Path) -> str:
     """Write large config maps until the API refuses one; return the reason."""
-    file = tmp_path / "large"
-    file.write_text("x" * 900_000)
     for number in range(200):
-        name = f"large-{number}"
-        done = cluster.kubectl_run("create", "configmap", name, f"--from-file={file}", check=False)
+        # With its label in one write: any other may be the one that is refused.
+        metadata = {"name": f"large-{number}", "labels": {"kprov-test": "large"}}
+        file = tmp_path / "large.json"
+        file.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": metadata,
+                    "data": {"large": "x" * 900_000},
+                }
+            )
+        )
+        done = cluster.kubectl_run("create", "-f", str(file), check=False)
         if done.returncode != 0:
             return done.stderr
-        cluster.kubectl("label", "configmap", name, "kprov-test=large")
     pytest.fail("200 config maps fit")
 
 
