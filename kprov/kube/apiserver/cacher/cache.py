@@ -137,8 +137,19 @@ class ResourceCache:
 
     # filling
 
-    def replace(self, stored: list[Stored], revision: int) -> None:
-        """Replace the whole state.
+    def decode_ahead(self, stored: Stored) -> Entry | None:
+        """Decode a value for `replace`. None: `replace` looks at it."""
+        if stored.error:
+            return None
+        try:
+            return self._decode_entry(stored)[0]
+        except ValueError:
+            return None
+
+    def replace(
+        self, stored: list[Stored], revision: int, decoded: Mapping[str, Entry | None] | None = None
+    ) -> None:
+        """Replace the whole state. decoded: the results of `decode_ahead`, by key.
 
         End all watches, because the changes in between are unknown. Notify listeners of the differences.
         """
@@ -151,6 +162,9 @@ class ResourceCache:
             known = old.get(item.key)
             if known is not None and known.revision == item.revision:
                 self._entries[item.key] = known
+                continue
+            if decoded is not None and (ahead := decoded.get(item.key)) is not None:
+                self._entries[item.key] = ahead
                 continue
             try:
                 self._entries[item.key], _ = self._decode_entry(item)

@@ -10,11 +10,12 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.storage.interface import (
     Change,
     ChangeBatch,
@@ -28,6 +29,8 @@ from kprov.kube.component_base.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
+#: Values of an added cache that are decoded in one step.
+_DECODED_AT_ONCE: Final = 50
 #: How many seconds a read waits for the cache, as upstream's blockTimeout.
 FRESH_SECONDS: Final = 3.0
 _LOADING_SECONDS: Final = 10.0
@@ -83,6 +86,7 @@ class Cacher:
         while self._is_followed(cache):
             loads = self._loads
             items, revision = await self._read(prefix)
+            decoded = await _decode_ahead(cache, items)
             if not self._is_followed(cache):
                 break
             is_successor = self._successors.get(prefix) is cache
@@ -96,7 +100,7 @@ class Cacher:
             if is_successor:
                 del self._successors[prefix]
                 self._caches[prefix] = cache
-            cache.replace(items, revision)
+            cache.replace(items, revision, decoded)
             for change in changes:
                 if change.revision > revision:
                     cache.apply(change)
@@ -236,3 +240,13 @@ class Cacher:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
                 future.set_result(None)
+
+
+async def _decode_ahead(cache: ResourceCache, items: Sequence[Stored]) -> dict[str, Entry | None]:
+    """Decode values that a cache gets, and give way to requests: there may be many thousands."""
+    decoded: dict[str, Entry | None] = {}
+    for number, item in enumerate(items):
+        if number % _DECODED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        decoded[item.key] = cache.decode_ahead(item)
+    return decoded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
+from kprov.kube.apiserver.cacher.entry import Entry, EntryDecoder
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
@@ -112,6 +114,33 @@ async def test_changes_that_an_added_cache_has_read_already_are_not_applied_agai
     cacher._apply_batch(ChangeBatch(storage.changes, storage.revision))
     assert list_names(cache) == ["a"]
     assert not events
+
+
+async def test_a_cache_with_many_objects_gives_way_while_it_is_filled(
+    storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        await storage.create(widget_key(f"w{number}"), encode_widget(f"w{number}"))
+    cacher, cache = Cacher(storage, []), make_widgets()
+    cacher.add(cache)
+    rounds, decoded = [0], Counter[int]()
+    decode_entry = EntryDecoder.decode_entry
+
+    def count(decoder: EntryDecoder, *stored: Any) -> Entry:
+        decoded[rounds[0]] += 1
+        return decode_entry(decoder, *stored)
+
+    async def count_rounds() -> None:
+        while True:
+            await asyncio.sleep(0)
+            rounds[0] += 1
+
+    monkeypatch.setattr(EntryDecoder, "decode_entry", count)
+    task = asyncio.create_task(count_rounds())
+    await cacher.fill(cache)
+    task.cancel()
+    assert sum(decoded.values()) == len(list_names(cache)) == 200
+    assert max(decoded.values()) <= 50
 
 
 async def test_a_removed_cache_is_not_changed_any_more(config_maps: Store, storage: Any) -> None:
