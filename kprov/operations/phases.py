@@ -3,7 +3,8 @@
 The module of an operation has a function `list_phases(context)`, which reads as the operation's story.
 A phase says what it would do, from the state of the cluster at that moment, and does it. A phase without
 work is skipped. An interrupted operation therefore continues when it runs again from its first phase. Only
-decisions that the cluster's state does not show must be stored (`context.memory`).
+decisions that the cluster's state does not show must be stored, as a record in `context.memory`
+(progress.py).
 """
 
 from __future__ import annotations
