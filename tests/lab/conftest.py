@@ -31,7 +31,7 @@ SUBNET = find_subnet("lab")
 HOSTS = ("node1", "node2", "node3")
 NODE1 = str(ipaddress.ip_network(SUBNET)[11])
 #: Files in the order in which they run: what needs only hosts, then the cluster, then what takes it apart.
-ORDER = ("test_distributions", "test_lab", "test_transport", "test_connections", "test_bad_input", "test_preflight", "test_preflight_software", "test_check", "test_parity", "test_up", "test_workload", "test_kubectl", "test_streaming", "test_load_balancer", "test_keys", "test_rerun", "test_verify",
+ORDER = ("test_distributions", "test_lab", "test_transport", "test_connections", "test_action_plugins", "test_bad_input", "test_preflight", "test_preflight_software", "test_check", "test_parity", "test_up", "test_workload", "test_kubectl", "test_streaming", "test_load_balancer", "test_keys", "test_rerun", "test_verify",
          "test_faults", "test_reset")  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def run(call: Call, module: AnsibleModule) -> dict[str, Any]:
     for host in (call.host, call.target):
         if not documents.is_plain_name(host):
             raise ActionError(f"{module.name}: ansible-core cannot have a host with the name {host!r}")
-    folder = Path(tempfile.mkdtemp(prefix="kprov-"))
+    folder = Path(tempfile.mkdtemp(prefix="kprov-task-"))
     try:
         _write_files(folder, call, module)
         ended = _start(folder, call, module)
@@ -126,6 +126,8 @@ def _make_environment(folder: Path, call: Call, module: AnsibleModule) -> dict[s
         "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
         "ANSIBLE_STDOUT_CALLBACK": _CALLBACK,
         "ANSIBLE_NOCOLOR": "1",
+        # Without it, a user other than root needs ACLs for the files of a module, which kprov does not.
+        "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_NO_TARGET_SYSLOG": "1" if call.hidden else "0",
         "ANSIBLE_RETRY_FILES_ENABLED": "0",
         "ANSIBLE_DEPRECATION_WARNINGS": "0",

@@ -91,7 +91,7 @@ def test_a_task_has_its_keywords_and_a_result_to_register(bench: Any) -> None:
     assert result.ok, (result.errors, bench.recorder.shown)
     assert "the output has been hidden" in bench.recorder.shown
     assert '"args": {"text": "y"' not in bench.recorder.shown
-    assert list(Path(os.environ.get("TMPDIR", "/tmp")).glob("kprov-*/play.yml")) == []
+    assert list(Path(os.environ.get("TMPDIR", "/tmp")).glob("kprov-task-*/play.yml")) == []
 
 
 def test_check_and_diff_reach_the_plugin(bench: Any) -> None:
