@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -56,16 +57,19 @@ class LoopReport:
         current: FrameType | None = frame
         while current is not None and (info is None or not user):
             for value in list(current.f_locals.values()):
-                if isinstance(value, RequestContext):
-                    info, user = value.info, value.user.name
-                elif isinstance(value, RequestInfo):
-                    info = info or value
-                elif isinstance(value, UserInfo):
-                    user = user or value.name
+                # The thread may look in the middle of a constructor, before all attributes are set.
+                with suppress(AttributeError):
+                    if isinstance(value, RequestContext):
+                        info, user = value.info, value.user.name
+                    elif isinstance(value, RequestInfo):
+                        info = info or value
+                    elif isinstance(value, UserInfo):
+                        user = user or value.name
             current = current.f_back
-        if info is None:
-            return _UNKNOWN
-        return info.verb, info.api_group, info.resource, info.subresource, user
+        with suppress(AttributeError):
+            if info is not None:
+                return info.verb, info.api_group, info.resource, info.subresource, user
+        return _UNKNOWN
 
     def observe_lag(self, seconds: float) -> None:
         """See Reporter."""

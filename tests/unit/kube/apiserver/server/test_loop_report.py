@@ -74,3 +74,15 @@ def test_the_request_is_found_in_the_stack() -> None:
     user = UserInfo("bob")
     assert handle(user, info) == ("list", "apps", "deployments", "", "bob")
     assert write(RequestContext(user=user, info=info)) == ("list", "apps", "deployments", "", "bob")
+
+
+def test_objects_that_are_being_constructed_are_no_request() -> None:
+    """The thread of the monitor would end, and no later step would be seen."""
+
+    def construct(*begun: object) -> tuple[str, str, str, str, str]:
+        context, info, user = begun
+        assert (context, info, user) == begun
+        return LoopReport().describe_request(sys._getframe())
+
+    begun = [object.__new__(kind) for kind in (RequestContext, RequestInfo, UserInfo)]
+    assert construct(*begun) == ("", "", "", "", "")
