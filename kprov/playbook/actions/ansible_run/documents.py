@@ -15,6 +15,7 @@ from kprov.inventory.vault.vault_format import Undecrypted
 from kprov.playbook.actions.call import Call
 from kprov.playbook.templating.templar import ERRORS
 from kprov.playbook.templating.values import to_plain
+from kprov.playbook.variables.facts import HostFacts, name_variables
 from kprov.playbook.variables.reserved_names import is_reserved
 from kprov.transport.options.host_options import Become
 
@@ -105,6 +106,12 @@ def collect_variables(call: Call) -> dict[str, Any]:
             if len(str(value)) <= _LONGEST:
                 variables[name] = value
     return variables
+
+
+def collect_facts(facts: HostFacts) -> dict[str, Any]:
+    """Return the facts that are known of a host, by the names of their variables. None is gathered."""
+    names = {bare if bare in facts.bare else f"ansible_{bare}": bare for bare in list(facts.known)}
+    return name_variables({name: facts.known[bare] for name, bare in names.items()})
 
 
 def make_inventory(call: Call, variables: dict[str, dict[str, Any]]) -> dict[str, Any]:

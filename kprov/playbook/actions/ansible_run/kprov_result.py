@@ -47,6 +47,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             path = Path(name)
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         play._loader.set_basedir(settings["basedir"])
+        for host, facts in settings["facts"].items():
+            play._variable_manager.set_host_facts(host, facts)
         for role in play.roles:
             path = settings["role"]["path"]
             play.role_cache[path] = play.role_cache[role._role_path]

@@ -74,9 +74,10 @@ def _write_files(folder: Path, call: Call, module: AnsibleModule) -> None:
         "secret_files": [str(folder / "inventory.yml"), str(folder / "play.yml"), str(folder / "roles")],
         "basedir": str(call.scope.get("playbook_dir") or call.playbook_dir),
         "search": list(call.task.folder_names),
+        "facts": {call.host: documents.collect_facts(call.sender.variables.facts.host_facts(call.host))},
         "role": None if role is None else {"name": role.name, "path": str(role.path)},
     }
-    (folder / "settings.json").write_text(json.dumps(settings))
+    (folder / "settings.json").write_text(json.dumps(settings, default=str))
 
 
 def _start(folder: Path, call: Call, module: AnsibleModule) -> process.Ended:

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             templated=self._templar.template(args.get("text")),
             n=task_vars["n"], item=task_vars.get("item"), other=task_vars["hostvars"]["a"].get("n"),
             members=sorted(task_vars["groups"]["all"]), delegate=self._task.delegate_to,
-            check=self._task.check_mode, with_diff=self._task.diff,
+            fact=task_vars["ansible_facts"].get("own"), check=self._task.check_mode, with_diff=self._task.diff,
             found=self._find_needle("files", "own.txt") if args.get("find") else None,
             folder=[name for name in os.environ if name.startswith("ANSIBLE_")],
         )
@@ -67,6 +67,7 @@ def test_a_task_has_its_keywords_and_a_result_to_register(bench: Any) -> None:
     bench.write("action_plugins/show.py", SHOW)
     bench.write("files/own.txt", "")
     tasks = """
+- set_fact: {ansible_own: "{{ '{' ~ '{ 3 }}' }}", cacheable: true}
 - show: {text: "{{ '{' ~ '{ 1 + 1 }}' }}", find: true, gone: "{{ omit }}"}
   environment: {WORD: "{{ '{' ~ '{ 2 }}' }}"}
   register: r
@@ -80,6 +81,7 @@ def test_a_task_has_its_keywords_and_a_result_to_register(bench: Any) -> None:
       - r.n == 1 and r.other == 1 and r.members == ['a', 'b'] and not r.check
       - r.found == playbook_dir ~ '/files/own.txt'
       - r.invocation is not defined
+      - r.fact == '{' ~ '{ 3 }}'
 - show: {text: "{{ item }}"}
   loop: [x, y]
   register: loop
