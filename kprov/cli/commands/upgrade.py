@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.options.operation_options import OperationArguments
+from kprov.cli.options.operator_paths import read_file_list
 from kprov.cli.options.run_options import add_options
 from kprov.cli.options.upgrade_options import DrainTimeout, Force, Gate, GateTimeout, GracePeriod
 from kprov.cli.output.operation_output import run_command
@@ -17,6 +18,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="VERSION",
+        parser=read_file_list,
         help="This kprov's version; or a bundle by its file or digest. [default: this kprov's components]",
     ),
 ]

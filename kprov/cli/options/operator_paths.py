@@ -37,3 +37,12 @@ def make_absolute(value: Any) -> Any:
 def read_source(text: str) -> str:
     """Return an inventory of -i with an absolute path, but a list of hosts (`a,b` or `a,`) as it is."""
     return text if not text or ("," in text and not Path(text).exists()) else str(Path(text).absolute())
+
+
+def read_file_list(text: str) -> str:
+    """Return words with commas between, those that are files with absolute paths."""
+    words = [word.strip() for word in text.split(",")]
+    paths = [Path(word).expanduser() for word in words]
+    return ",".join(
+        str(path.absolute()) if path.is_file() else word for word, path in zip(words, paths, strict=True)
+    )

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from kprov.cli.main import COMMANDS, build_program
-from kprov.cli.options.operator_paths import AbsolutePathsCommand, make_absolute, read_source
+from kprov.cli.options.operator_paths import AbsolutePathsCommand, make_absolute, read_file_list, read_source
 
 
 def list_commands(group: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -71,3 +71,12 @@ def test_links_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert make_absolute(Path("link/x")) == tmp_path / "link/x"
+
+
+def test_files_of_a_list_are_absolute_and_other_words_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle.tar.gz").touch()
+    assert read_file_list("bundle.tar.gz, 0123abcd") == f"{tmp_path / 'bundle.tar.gz'},0123abcd"
+    assert [read_file_list(text) for text in ("", "v1.36.0")] == ["", "v1.36.0"]
