@@ -82,7 +82,7 @@ def test_a_restore_ends_the_alarm_for_space(cluster: Cluster, small_quota: None,
         in cluster.lab.kprov("etcd", "status", "-i", cluster.lab.inventory, check=False).stderr
     )
     output = restore(cluster, before)
-    assert "take a snapshot of the cluster as it is now" in output
+    assert "Save the present state" in output
     check_restored(cluster, objects)
     output = restore(cluster, with_alarm)
     assert "the snapshot has the alarm NOSPACE" in output
