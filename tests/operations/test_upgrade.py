@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,7 @@ BROKEN = {
         "kube/kubelet/node/registration.py",
         "        await self._register()",
         "        await asyncio.sleep(10**9)\n        await self._register()",
-        "node1: the ",
+        r"node\d: the ",
     ),
 }
 
@@ -169,8 +170,9 @@ def test_a_bundle_that_never_works_rolls_back_by_itself(upgraded: Cluster, tmp_p
             "upgrade", "-i", upgraded.lab.inventory, "--to", archive, "--gate-timeout", "45", check=False
         )
     assert done.returncode == 1
-    assert reason in done.stderr
-    assert f"node1: rolled back to bundle {before['node1']}" in done.stderr
+    # The host of etcd's leader is the last, so that the first one is not always the same.
+    assert re.search(reason, done.stderr)
+    assert re.search(rf"node\d: rolled back to bundle {before['node1']}", done.stderr)
     assert read_bundles(upgraded.lab) == before
     assert find_unschedulable(upgraded) == []
 
@@ -184,7 +186,7 @@ def test_a_gate_that_fails_rolls_the_host_back(upgraded: Cluster, tmp_path: Path
         "upgrade", "-i", upgraded.lab.inventory, "--to", archive, "--gate", gate, check=False
     )
     assert done.returncode == 1
-    assert "failed with exit code 7: not today on node1" in done.stderr
+    assert re.search(r"failed with exit code 7: not today on node\d", done.stderr)
     assert read_bundles(upgraded.lab) == before
 
 
@@ -234,7 +236,7 @@ def test_packages_are_upgraded_with_a_reboot_of_the_host_that_needs_it(upgraded:
 
 def test_up_of_one_role_installs_the_bundle_that_its_unit_names(upgraded: Cluster) -> None:
     where = ("-i", upgraded.lab.inventory)
-    # The failed upgrades marked node1 as rolled back.
+    # The failed upgrades marked a host as rolled back.
     upgraded.lab.kprov("upgrade", "--abandon", *where, timeout=1200)
     host = upgraded.lab.hosts[0]
     upgraded.lab.ssh(host, "mv /opt/kprov/bundles/$(cat /opt/kprov/current/.complete) /root/aside")
