@@ -35,6 +35,17 @@ def group(governed: ApiServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def gears(governed: ApiServer, group: str) -> str:
+    """The plural of a kind that no other group has: kr8s takes the first resource of that name."""
+    names = {"plural": "gears", "singular": "gear", "kind": "Gear", "listKind": "GearList"}
+    definition = define(group, names=names)
+    definition["metadata"]["name"] = f"gears.{group}"
+    ok(governed, "POST", DEFINITIONS, definition)
+    eventually(lambda: governed.get(f"/apis/{group}/v1/gears").status == 200)
+    return "gears"
+
+
+@pytest.fixture
 def namespace(governed: ApiServer) -> str:
     return new_namespace(governed).namespace
 
@@ -92,43 +103,43 @@ def test_the_official_dynamic_client(governed: ApiServer, group: str, namespace:
 
 
 @pytest.mark.filterwarnings("ignore:Kubernetes version .* is not supported")
-async def test_kr8s(governed: ApiServer, group: str, namespace: str) -> None:
+async def test_kr8s(governed: ApiServer, group: str, gears: str, namespace: str) -> None:
     import kr8s.asyncio
     from kr8s.asyncio.objects import new_class
 
     api = await kr8s.asyncio.api(kubeconfig=str(kubeconfig(governed)), namespace=namespace)
-    name = f"widgets.{group}"
-    assert "Widget" in {
-        kind["kind"] for kind in await api.api_resources() if kind["version"] == f"{group}/v1"
-    }
-    widget_class = new_class(
-        kind="Widget", version=f"{group}/v1", namespaced=True, scalable=True, scalable_spec="replicas"
+    name = f"{gears}.{group}"
+    assert "Gear" in {kind["kind"] for kind in await api.api_resources() if kind["version"] == f"{group}/v1"}
+    gear_class = new_class(
+        kind="Gear", version=f"{group}/v1", namespaced=True, scalable=True, scalable_spec="replicas"
     )
-    widget = await widget_class(make_widget(group, "one", replicas=1), namespace=namespace, api=api)
-    await widget.create()
-    assert await widget.exists()
-    assert widget.spec.color == "red"
-    await widget.patch({"spec": {"color": "blue"}})
-    await widget.patch([{"op": "replace", "path": "/spec/size", "value": 6}], type="json")
-    assert (widget.spec.color, widget.spec.size, widget.metadata.generation) == ("blue", 6, 3)
-    await widget.label(tier="front")
-    await widget.annotate({"note": "test"})
+    gear = await gear_class(
+        make_widget(group, "one", replicas=1) | {"kind": "Gear"}, namespace=namespace, api=api
+    )
+    await gear.create()
+    assert await gear.exists()
+    assert gear.spec.color == "red"
+    await gear.patch({"spec": {"color": "blue"}})
+    await gear.patch([{"op": "replace", "path": "/spec/size", "value": 6}], type="json")
+    assert (gear.spec.color, gear.spec.size, gear.metadata.generation) == ("blue", 6, 3)
+    await gear.label(tier="front")
+    await gear.annotate({"note": "test"})
     (found,) = [item async for item in api.get(name, namespace=namespace, label_selector={"tier": "front"})]
-    assert (found.kind, found.metadata.annotations["note"]) == ("Widget", "test")
+    assert (found.kind, found.metadata.annotations["note"]) == ("Gear", "test")
     assert [item async for item in api.get(name, namespace=namespace, field_selector="spec.color=red")] == []
-    await widget.patch({"status": {"phase": "New"}}, subresource="status")
-    assert widget.status.phase == "New"
-    timer = report_ready(governed, f"/apis/{group}/v1/namespaces/{namespace}/widgets/one")
-    await widget.wait(["condition=Ready"], timeout=20)
+    await gear.patch({"status": {"phase": "New"}}, subresource="status")
+    assert gear.status.phase == "New"
+    timer = report_ready(governed, f"/apis/{group}/v1/namespaces/{namespace}/{gears}/one")
+    await gear.wait(["condition=Ready"], timeout=20)
     timer.join()
-    await widget.scale(3)
-    assert widget.replicas == 3
+    await gear.scale(3)
+    assert gear.replicas == 3
     async with contextlib.aclosing(api.watch(name, namespace=namespace)) as events:
         kind, seen = await anext(events)
     assert (kind, seen.name, seen.raw["spec"]["replicas"]) == ("ADDED", "one", 3)
-    await widget.delete()
-    await widget.wait(["delete"], timeout=20)
-    assert not await widget.exists()
+    await gear.delete()
+    await gear.wait(["delete"], timeout=20)
+    assert not await gear.exists()
     await api._session.aclose()
 
 
