@@ -76,6 +76,17 @@ class Services:
         context = make_system_context("delete", self._services.resource, "", name)
         await self._services.delete(context, "", name)
 
+    def find_uid(self, name: str) -> str:
+        """Return the UID of a service, empty without it."""
+        service = self._services.lister.get_shared("", name)
+        return "" if service is None else str(service["metadata"]["uid"])
+
+    async def wait_for_another(self, name: str, uid: str) -> None:
+        """Wait until a service exists again, with another UID."""
+        async with asyncio.timeout(10):
+            while self.find_uid(name) in {"", uid}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def wait_for(self, *names: str) -> None:
         async with asyncio.timeout(10):
             while {entry.name for entry in self._services.cache.select(Selection())} != {*names}:  # noqa: ASYNC110
@@ -112,7 +123,9 @@ async def test_services_of_definitions_come_and_go_with_them(services: Services)
 
 async def test_a_service_that_somebody_deletes_returns(services: Services) -> None:
     await services.wait_for("v1.a.example.com")
+    uid = services.find_uid("v1.a.example.com")
     await services.delete_service("v1.a.example.com")
+    await services.wait_for_another("v1.a.example.com", uid)
     await services.define("b.example.com")
     await services.wait_for("v1.a.example.com", "v1.b.example.com")
 

@@ -19,6 +19,7 @@ from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema.custom.structural import SchemaError
 from kprov.kube.machinery.status import StatusError
 
 _NAME = "gadgets.example.com"
@@ -69,8 +70,11 @@ class Cluster:
 
     def find_established(self) -> JsonObject:
         """Return the condition Established of gadgets, {} if there is none."""
-        definition = self.store.lister.get("", _NAME) or {}
-        return definition_state.find_condition(definition, "Established") or {}
+        return self.find_condition("Established") or {}
+
+    def find_condition(self, type_: str) -> JsonObject | None:
+        """Return a condition of gadgets, None if there is none."""
+        return definition_state.find_condition(self.store.lister.get("", _NAME) or {}, type_)
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -206,11 +210,12 @@ class Builds:
 
     def __init__(self) -> None:
         self.fails = True
+        self.error: Exception = ValueError("it is wrong")
 
     def build(self, definition: JsonObject, *more: Any) -> CustomKinds:
         schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         if self.fails and definition["metadata"]["name"] == _NAME and "description" in schema:
-            raise ValueError("it is wrong")
+            raise self.error
         return build_kinds(definition, *more)
 
 
@@ -240,6 +245,22 @@ async def test_a_definition_says_why_its_kinds_cannot_be_built_until_they_can(
     builds.fails = False
     await cluster.wait_for_established("InitialNamesAccepted")
     assert cluster.find_established()["status"] == "True"
+
+
+async def test_a_schema_that_is_not_structural_has_its_condition_until_it_is(
+    cluster: Cluster, builds: Builds
+) -> None:
+    builds.error = SchemaError("it has no type")
+    cluster.begin_controller()
+    await cluster.create_definition(describe(make_definition()))
+    await cluster.wait_for_established("BuildFailed")
+    condition = cluster.find_condition("NonStructuralSchema")
+    assert condition is not None
+    assert (condition["status"], condition["reason"]) == ("Unknown", "StructuralError")
+    assert condition["message"] == "failed to check validation schema: it has no type"
+    builds.fails = False
+    await cluster.wait_for_established("InitialNamesAccepted")
+    assert cluster.find_condition("NonStructuralSchema") is None
 
 
 async def test_a_build_that_fails_does_not_keep_others_waiting(cluster: Cluster, builds: Builds) -> None:

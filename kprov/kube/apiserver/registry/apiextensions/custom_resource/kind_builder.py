@@ -138,7 +138,8 @@ def _build_kind(
         columns=build_columns(version.get("additionalPrinterColumns")),
         warnings=_list_warnings(version, resource),
         schema=_find_schema(version),
-        weight=types.weight,
+        # Its own schema checks what is written, and the stored version's restores it.
+        weight=max(types.weight, stored_types.weight),
         restore=None if conversion is None else stored_types.restore,
     )
 
