@@ -16,6 +16,7 @@ import pytest
 from kprov.errors import NoPythonError
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Options
+from tests import processes
 
 
 @pytest.fixture
@@ -156,6 +157,4 @@ def test_a_clean_end_ends_the_running_program(tmp_path: Path, here: Connections)
     here.close()
     worker.join()
     assert "the connection was lost" in seen[0]
-    command = Path(f"/proc/{pid}/cmdline")
-    # What has ended may not have been reaped yet: then it has no arguments any more.
-    assert not command.exists() or not command.read_bytes()
+    processes.await_end(pid)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kprov.playbook.actions.ansible_run import process
+from tests import processes
 
 #: Starts a program in a session of its own, and waits.
 DETACHED = ["sh", "-c", "setsid sleep {n} & echo started; wait"]
@@ -18,12 +19,6 @@ DETACHED = ["sh", "-c", "setsid sleep {n} & echo started; wait"]
 
 def detached(number: int) -> list[str]:
     return [word.replace("{n}", str(number)) for word in DETACHED]
-
-
-def is_running(number: int) -> bool:
-    wanted = f"sleep\0{number}\0".encode()
-    files = [entry / "cmdline" for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return any(file.exists() and file.read_bytes() == wanted for file in files)
 
 
 def make_child(folder: Path) -> process.Child:
@@ -41,7 +36,7 @@ def test_a_child_has_an_exit_code_and_the_end_of_its_output(tmp_path: Path) -> N
 def test_a_child_that_takes_too_long_is_killed_with_a_program_in_another_session(tmp_path: Path) -> None:
     ended = make_child(tmp_path).run(detached(7341), seconds=0.1)
     assert (ended.timed_out, ended.code) == (True, -9)
-    assert not is_running(7341)
+    assert not processes.find_processes("sleep", "7341")
 
 
 def test_another_thread_ends_a_child(tmp_path: Path) -> None:
@@ -50,12 +45,12 @@ def test_another_thread_ends_a_child(tmp_path: Path) -> None:
     started = time.monotonic()
     assert child.run(detached(7342), seconds=None).code == -9
     assert time.monotonic() - started < 30
-    assert not is_running(7342)
+    assert not processes.find_processes("sleep", "7342")
 
 
 def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     assert make_child(tmp_path).run(["sh", "-c", "setsid sleep 7343 &"], seconds=60).code == 0
-    assert not is_running(7343)
+    assert not processes.find_processes("sleep", "7343")
 
 
 def test_a_child_that_writes_too_much_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kprov.playbook.ansible_modules import ansible_core
+from tests import processes
 from tests.unit.hostile_host import HostileHost
 
 #: An action plugin that shows what it got, and what comes of a module on the host.
@@ -204,7 +205,7 @@ def test_the_keyword_timeout_ends_the_plugin_and_its_programs(bench: Any) -> Non
     assert "Timed out after 3 second(s)" in result.errors[0]["message"]
     assert '"timedout": {' in bench.recorder.shown
     assert time.monotonic() - started < 60
-    assert not running("6231")
+    assert not processes.find_processes("6231")
 
 
 def test_the_end_of_the_connections_ends_the_plugin_and_its_programs(bench: Any) -> None:
@@ -213,11 +214,11 @@ def test_the_end_of_the_connections_ends_the_plugin_and_its_programs(bench: Any)
     with bench.engine() as engine:
         thread = threading.Thread(target=engine.run, args=(path,))
         thread.start()
-        wait_until(lambda: running("6232"))
+        wait_until(lambda: processes.find_processes("6232"))
         engine.connections.close()
         thread.join(30)
         assert not thread.is_alive()
-    assert not running("6232")
+    assert not processes.find_processes("6232")
     assert "without a result of show" in bench.recorder.shown
 
 
@@ -226,18 +227,6 @@ def wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def running(word: str) -> bool:
-    """Whether a program with this argument runs on this machine."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                if word.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
-                    return True
-            except OSError:
-                continue
-    return False
 
 
 def test_without_ansible_core_the_task_fails_and_says_what_to_install(
