@@ -58,8 +58,8 @@ class CustomKindsPublisher:
 
     def find(self, name: str) -> CustomKinds | None:
         """Return what a definition has published, None if nothing."""
-        found = self._built.get(name)
-        return None if found is None else found[1]
+        publication = self._built.get(name)
+        return None if publication is None else publication[1]
 
     def find_failure(self, definition: Definition) -> Exception | None:
         """Return why the kinds of a definition cannot be built, None if they can or were not tried."""
@@ -186,11 +186,14 @@ class CustomKindsPublisher:
         Its key is created while the definition exists, and deleted with it.
         """
         storage, key = self._store.storage, build_guard_key(definition.uid)
-        found = await storage.get(definition.entry.key)
-        if found is None or find_uid(found.value) != definition.uid:
+        stored_definition = await storage.get(definition.entry.key)
+        if stored_definition is None or find_uid(stored_definition.value) != definition.uid:
             return None
         try:
-            return Guard(key, await storage.create(key, b"", guard=Guard(found.key, found.created)))
+            return Guard(
+                key,
+                await storage.create(key, b"", guard=Guard(stored_definition.key, stored_definition.created)),
+            )
         except GuardError:
             return None
         except KeyExistsError:

@@ -49,8 +49,8 @@ class NamespaceStrategy(ResourceStrategy):
         """Field rules of the finalizers, which only /finalize changes."""
         return [] if obj.get("spec") == old.get("spec") else list(validate_finalizers(obj, changed=True))
 
-    def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
-        return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+    def explain_failed_precondition(self, what: str, wanted: str, stored_value: str) -> str:
+        return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {stored_value}"
 
     def mark_terminating(self, obj: JsonObject) -> bool:
         """Set the phase Terminating. The namespace controller completes the deletion."""

@@ -106,8 +106,8 @@ def _validate_json_object(path: str, text: str) -> list[FieldError]:
     document = base64.b64decode(text)
     wrong = go_json.find_error(document)
     if not wrong and not isinstance(value := orjson.loads(document), dict) and value is not None:
-        given = go_json.type_name(value)
-        wrong = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
+        json_type = go_json.type_name(value)
+        wrong = f"json: cannot unmarshal {json_type} into Go value of type map[string]interface {{}}"
     return [field.invalid(path, _REDACTED, wrong)] if wrong else []
 
 

@@ -27,7 +27,7 @@ class ServiceAccountStrategy(ResourceStrategy):
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Warn if the update adds the deprecated annotation."""
-        has, had = (_MOUNTABLE_SECRETS in _read_annotations(one) for one in (obj, old or {}))
+        has, had = (_MOUNTABLE_SECRETS in _read_annotations(account) for account in (obj, old or {}))
         if had or not has:
             return []
         text = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"

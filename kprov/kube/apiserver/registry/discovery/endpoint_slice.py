@@ -48,8 +48,8 @@ class EndpointSliceStrategy(ResourceStrategy):
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         fqdn = old is None and obj.get("addressType") == "FQDN"
-        found = ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
-        return found + list(find_endpoint_slice_warnings(obj))
+        warnings = ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
+        return warnings + list(find_endpoint_slice_warnings(obj))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_endpoint_slice(obj))
@@ -102,12 +102,12 @@ def _validate_slice_ports(ports: Sequence[JsonObject]) -> Errors:
 
 
 def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
-    given, where = endpoint.get("addresses") or (), f"{path}.addresses"
-    if not given:
+    values, where = endpoint.get("addresses") or (), f"{path}.addresses"
+    if not values:
         yield field.required(where, "must contain at least 1 address")
-    elif len(given) > _ADDRESSES_MAX:
-        yield field.too_many(where, len(given), _ADDRESSES_MAX)
-    yield from _validate_addresses(given, family, where)
+    elif len(values) > _ADDRESSES_MAX:
+        yield field.too_many(where, len(values), _ADDRESSES_MAX)
+    yield from _validate_addresses(values, family, where)
     if endpoint.get("nodeName") is not None:
         yield from checks.check_value(endpoint["nodeName"], f"{path}.nodeName", names.is_dns1123_subdomain)
     topology = endpoint.get("deprecatedTopology") or {}
@@ -123,8 +123,8 @@ def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
     )
 
 
-def _validate_addresses(given: Sequence[str], family: str, where: str) -> Errors:
-    for place, text in enumerate_items(given, where):
+def _validate_addresses(values: Sequence[str], family: str, where: str) -> Errors:
+    for place, text in enumerate_items(values, where):
         if family == "FQDN":
             yield from _validate_domain(text, place)
         elif family in _FAMILIES:

@@ -33,15 +33,15 @@ def _read() -> list[tuple[str, JsonObject]]:
 
     text = (resources.files(__package__) / "bootstrap_objects.yaml").read_text()
     table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
-    found = [
+    objects = [
         (LEVELS, _make_object("PriorityLevelConfiguration", name, _make_level_spec(level)))
         for name, level in table["levels"].items()
     ]
-    found += [
+    objects += [
         (SCHEMAS, _make_object("FlowSchema", name, _make_schema_spec(schema)))
         for name, schema in table["schemas"].items()
     ]
-    return found
+    return objects
 
 
 def _make_object(kind: str, name: str, spec: JsonObject) -> JsonObject:

@@ -44,8 +44,8 @@ class FlowSchemaStrategy(ResourceStrategy):
         spec["matchingPrecedence"] = spec.get("matchingPrecedence") or 1000
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        found = _validate_flow_schema(obj["metadata"].get("name", ""), obj["spec"])
-        return [*found, *self._mandatory(obj), *validate_status(obj)]
+        errors = _validate_flow_schema(obj["metadata"].get("name", ""), obj["spec"])
+        return [*errors, *self._mandatory(obj), *validate_status(obj)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_status(obj))
@@ -139,14 +139,14 @@ def _validate_verbs(rule: JsonObject, path: str) -> Errors:
 
 def _validate_resource_rule(rule: JsonObject, path: str) -> Errors:
     yield from _validate_verbs(rule, path)
-    for part, one, what in (
+    for part, singular, plural in (
         ("apiGroups", "api group", "api groups"),
         ("resources", "resource", "resources"),
     ):
         values = rule.get(part) or []
         if not values:
-            yield field.required(f"{path}.{part}", f"resource rules must supply at least one {one}")
-        yield from check_lone_wildcard(values, f"{path}.{part}", what)
+            yield field.required(f"{path}.{part}", f"resource rules must supply at least one {singular}")
+        yield from check_lone_wildcard(values, f"{path}.{part}", plural)
     namespaces = rule.get("namespaces") or []
     if not namespaces and not rule.get("clusterScope"):
         text = "resource rules that are not cluster scoped must supply at least one namespace"

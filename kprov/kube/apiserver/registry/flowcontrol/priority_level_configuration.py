@@ -47,8 +47,8 @@ class PriorityLevelConfigurationStrategy(ResourceStrategy):
                 queuing.update({part: queuing.get(part) or value for part, value in _QUEUING.items()})
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        found = _validate_priority_level(obj["metadata"].get("name", ""), obj["spec"])
-        return [*found, *_check_annotations(obj), *self._mandatory(obj), *validate_status(obj)]
+        errors = _validate_priority_level(obj["metadata"].get("name", ""), obj["spec"])
+        return [*errors, *_check_annotations(obj), *self._mandatory(obj), *validate_status(obj)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_status(obj))

@@ -36,18 +36,18 @@ def check_preconditions(
 ) -> None:
     """Raise StatusError 409 if UID or resourceVersion differ from the preconditions."""
     metadata = obj["metadata"]
-    for what, wanted, found, guess in (
+    for what, wanted, stored_value, guess in (
         ("UID", options.uid, metadata.get("uid"), "deleted and then recreated"),
         ("ResourceVersion", options.resource_version, metadata.get("resourceVersion"), "modified"),
     ):
-        if wanted is None or wanted == found:
+        if wanted is None or wanted == stored_value:
             continue
-        own = strategy.explain_failed_precondition(what, wanted, found)
+        own = strategy.explain_failed_precondition(what, wanted, stored_value)
         if own:
             raise status.conflict(resource, metadata["name"], own)
         text = (
-            f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
-            f"The object might have been {guess}"
+            f"the {what} in the precondition ({wanted}) does not match the {what} in record "
+            f"({stored_value}). The object might have been {guess}"
         )
         # Upstream names the kind here, not the resource.
         about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
@@ -148,7 +148,7 @@ def _set_finalizers(strategy: Strategy, metadata: JsonObject, options: DeleteOpt
     if not strategy.collects_garbage:  # as with the policy Background
         policy, orphan = "Background", None
     held = list(metadata.get("finalizers") or ())
-    wanted = [each for each in held if each not in {ORPHAN, FOREGROUND}]
+    wanted = [finalizer for finalizer in held if finalizer not in {ORPHAN, FOREGROUND}]
     if orphan is not None:
         wanted += [ORPHAN] if orphan else []
     elif policy == "Orphan":

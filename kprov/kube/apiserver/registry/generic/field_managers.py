@@ -29,9 +29,9 @@ def check_manager_name(manager: str, path: str) -> Iterator[FieldError]:
         place += len(character.encode())
 
 
-def validate_managed_fields(found: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
+def validate_managed_fields(entries: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
     """Field rules of metadata.managedFields."""
-    for index, entry in enumerate(found or ()):
+    for index, entry in enumerate(entries or ()):
         path = f"metadata.managedFields[{index}]"
         if entry.get("operation") not in {"Apply", "Update"}:
             yield field.invalid(

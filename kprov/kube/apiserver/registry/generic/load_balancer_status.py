@@ -17,14 +17,14 @@ def list_load_balancers(obj: JsonObject) -> list[JsonObject]:
     return ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
 
 
-def check_load_balancer_ip(one: JsonObject, known: Collection[str], path: str) -> Errors:
+def check_load_balancer_ip(ingress_point: JsonObject, known: Collection[str], path: str) -> Errors:
     """Check the address. An address that the old object has is not checked."""
-    if one.get("ip") and one["ip"] not in known:
-        yield from addresses.check_ip_address(one["ip"], f"{path}.ip")
+    if ingress_point.get("ip") and ingress_point["ip"] not in known:
+        yield from addresses.check_ip_address(ingress_point["ip"], f"{path}.ip")
 
 
-def check_load_balancer_hostname(one: JsonObject, path: str) -> Errors:
-    yield from checks.check_optional_field(one, path, "hostname", names.is_dns1123_subdomain)
-    if addresses.parse_address(one.get("hostname") or "") is not None:
+def check_load_balancer_hostname(ingress_point: JsonObject, path: str) -> Errors:
+    yield from checks.check_optional_field(ingress_point, path, "hostname", names.is_dns1123_subdomain)
+    if addresses.parse_address(ingress_point.get("hostname") or "") is not None:
         text = "must be a DNS name, not an IP address"
-        yield field.invalid(f"{path}.hostname", one["hostname"], text)
+        yield field.invalid(f"{path}.hostname", ingress_point["hostname"], text)

@@ -75,19 +75,19 @@ def format_key(key: str, *, dry_run: bool) -> str:
     return key.removeprefix("/registry") if dry_run else key
 
 
-def describe_failed_precondition(key: str, label: str, wanted: str, found: str) -> str:
+def describe_failed_precondition(key: str, label: str, wanted: str, stored_value: str) -> str:
     """Upstream's message for a failed precondition. label: UID or ResourceVersion."""
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
+        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {stored_value}"
     )
 
 
 def check_uid(resource: Resource, obj: JsonObject, old: JsonObject, key: str) -> None:
     """Raise Conflict if the sent uid is not that of the stored object."""
-    wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
-    if wanted and wanted != found:
-        text = describe_failed_precondition(key, "UID", wanted, found)
+    wanted, stored_uid = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
+    if wanted and wanted != stored_uid:
+        text = describe_failed_precondition(key, "UID", wanted, stored_uid)
         raise status.conflict(resource, old["metadata"]["name"], text)
 
 
@@ -125,9 +125,9 @@ def make_missing_namespace_error() -> status.StatusError:
     return status.bad_request("Namespace parameter required.")
 
 
-def check_namespace(given: str | None, namespace: str) -> None:
+def check_namespace(object_namespace: str | None, namespace: str) -> None:
     """Raise BadRequest if the object's namespace is not that of the path."""
-    if given and namespace and given != namespace:
+    if object_namespace and namespace and object_namespace != namespace:
         raise status.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )

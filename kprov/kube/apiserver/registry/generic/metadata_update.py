@@ -48,7 +48,7 @@ def _validate_changed_metadata(new: JsonObject, before: JsonObject) -> list[Fiel
         added = sorted(set(new.get("finalizers") or ()) - set(before.get("finalizers") or ()))
         if added:
             text = "no new finalizers can be added if the object is being deleted, found new finalizers "
-            shown = "[]string{" + ", ".join(status.quoted(each) for each in added) + "}"
+            shown = "[]string{" + ", ".join(status.quoted(finalizer) for finalizer in added) + "}"
             errors.append(field.forbidden("metadata.finalizers", text + shown))
     errors += [
         field.invalid(f"metadata.{name}", new.get(name), "field is immutable")

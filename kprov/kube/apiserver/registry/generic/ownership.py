@@ -92,7 +92,7 @@ class Ownership:
             obj["metadata"]["managedFields"] = after["metadata"]["managedFields"]
 
     def _convert_to_served(self, obj: JsonObject, used: Resource) -> JsonObject:
-        found = self._conversions.convert(obj, self._resource.gvk, used.gvk)
-        found["metadata"] = dict(found["metadata"])  # update changes it
-        zero_values.normalize(found, self._types.node(used.gvk))
-        return found
+        served_object = self._conversions.convert(obj, self._resource.gvk, used.gvk)
+        served_object["metadata"] = dict(served_object["metadata"])  # update changes it
+        zero_values.normalize(served_object, self._types.node(used.gvk))
+        return served_object

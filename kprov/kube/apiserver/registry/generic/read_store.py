@@ -55,9 +55,9 @@ class ReadStore:
 
     def with_resource(self, resource: Resource) -> Self:
         """Return the same store for clients of another of its versions or groups."""
-        found = copy.copy(self)
-        found._requested = resource
-        return found
+        store = copy.copy(self)
+        store._requested = resource
+        return store
 
     async def catch_up(self) -> int:
         """Wait until the cache is as new as etcd. Returns its revision. Raises 504, 429 or 500 on timeout."""
@@ -77,10 +77,10 @@ class ReadStore:
         """Return the newest state. Raises NotFound."""
         del context
         await self.catch_up()
-        found = self.cache.get(self._key(namespace, name))
-        if found is None:
+        entry = self.cache.get(self._key(namespace, name))
+        if entry is None:
             raise self.make_not_found_error(namespace, name)
-        obj = self.cache.decode(found)
+        obj = self.cache.decode(entry)
         self.hooks.decorate(obj)
         return obj
 
@@ -114,8 +114,8 @@ class ReadStore:
         return self.cache.key(namespace, name)
 
     def _get_cached(self, key: str) -> Stored | None:
-        found = self.cache.get(key)
-        return None if found is None else Stored(key, self.cache.head + found.tail, found.revision)
+        entry = self.cache.get(key)
+        return None if entry is None else Stored(key, self.cache.head + entry.tail, entry.revision)
 
     async def _read(self, key: str) -> Stored | None:
         try:

@@ -106,10 +106,10 @@ class Store(ReadStore):
             except KeyExistsError:
                 name = obj["metadata"]["name"]
                 if not generated or attempt == _NAME_TRIES - 1:
-                    found = status.already_exists(self._requested, name)
+                    error = status.already_exists(self._requested, name)
                     if obj["metadata"].get("generateName"):
-                        found = status.generate_name_conflict(self.resource, name)
-                    raise await self._exists(namespace, name, found) from None
+                        error = status.generate_name_conflict(self.resource, name)
+                    raise await self._exists(namespace, name, error) from None
                 obj = orjson.loads(base)
         raise AssertionError
 
@@ -407,10 +407,10 @@ class Store(ReadStore):
         rules = strategy.validate_status_update if is_status else strategy.validate_update
 
         def judge() -> Sequence[FieldError]:
-            found = rules(obj, old)
+            errors = rules(obj, old)
             if not strategy.validates_metadata:
-                return [*first, *found]
-            return [*first, *metadata_update.validate(self.strategy, obj, old, subresource), *found]
+                return [*first, *errors]
+            return [*first, *metadata_update.validate(self.strategy, obj, old, subresource), *errors]
 
         invalid_error.raise_if_invalid(self.resource, old["metadata"]["name"], judge, emptied)
         if is_status:

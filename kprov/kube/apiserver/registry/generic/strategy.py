@@ -126,7 +126,7 @@ class Strategy:
         """Why an object with that name may not be deleted (403); "" if it may."""
         return ""
 
-    def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
+    def explain_failed_precondition(self, what: str, wanted: str, stored_value: str) -> str:
         """Return the kind's text for a failed precondition, "" for the usual one.
 
         what: UID or ResourceVersion.

@@ -135,11 +135,11 @@ def _validate_backend(backend: JsonObject, path: str) -> Errors:
 
 def validate_ingress_status(obj: JsonObject, old: JsonObject) -> Errors:
     known = {load_balancer["ip"] for load_balancer in list_load_balancers(old) if load_balancer.get("ip")}
-    for where, one in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
-        yield from check_load_balancer_ip(one, known, where)
-        yield from check_load_balancer_hostname(one, where)
+    for where, ingress_point in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
+        yield from check_load_balancer_ip(ingress_point, known, where)
+        yield from check_load_balancer_hostname(ingress_point, where)
 
 
 def find_ingress_status_warnings(obj: JsonObject) -> Iterator[str]:
-    for where, one in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
-        yield from addresses.find_ip_warnings(one.get("ip", ""), where)
+    for where, ingress_point in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
+        yield from addresses.find_ip_warnings(ingress_point.get("ip", ""), where)

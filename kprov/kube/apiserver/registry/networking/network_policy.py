@@ -122,15 +122,15 @@ def _validate_policy_port(port: JsonObject, path: str) -> Errors:
 
 
 def _validate_peer(peer: JsonObject, path: str, kept: _OldValues) -> Errors:
-    given = [part for part in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(part) is not None]
-    for part in given:
+    parts = [part for part in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(part) is not None]
+    for part in parts:
         if part == "ipBlock":
             yield from _validate_block(peer[part], f"{path}.ipBlock", kept.cidrs)
         else:
             yield from checks.check_label_selector(peer[part], f"{path}.{part}", any_values=kept.any_values)
-    if not given:
+    if not parts:
         yield field.required(path, "must specify a peer")
-    elif len(given) > 1 and "ipBlock" in given:
+    elif len(parts) > 1 and "ipBlock" in parts:
         yield field.forbidden(path, "may not specify both ipBlock and another peer")
 
 

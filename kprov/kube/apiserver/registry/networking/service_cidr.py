@@ -60,7 +60,7 @@ def _validate_canonical_cidr(text: str, path: str) -> Errors:
 
 
 def validate_service_cidr_update(obj: JsonObject, old: JsonObject) -> Errors:
-    new, had = ((each.get("spec") or {}).get("cidrs") or [] for each in (obj, old))
+    new, had = ((service_cidr.get("spec") or {}).get("cidrs") or [] for service_cidr in (obj, old))
     if len(new) == len(had):
         yield from _validate_same_ranges(new, had)
     elif (len(had), len(new)) == (1, 2):

@@ -65,7 +65,10 @@ def validate_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
         yield from _validate_restart(container, where)
     yield from _validate_host_ports(regular, f"{path}.containers")
     yield from _validate_init_containers(
-        spec, pod, {each.get("name", "") for each in regular}, f"{path}.initContainers"
+        spec,
+        pod,
+        {regular_container.get("name", "") for regular_container in regular},
+        f"{path}.initContainers",
     )
     yield from validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
 
@@ -94,7 +97,9 @@ def _validate_init_containers(spec: JsonObject, pod: PodFacts, seen: set[str], p
 
 def validate_ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
     others = {
-        each.get("name", "") for kind in ("containers", "initContainers") for each in spec.get(kind) or ()
+        other_container.get("name", "")
+        for kind in ("containers", "initContainers")
+        for other_container in spec.get(kind) or ()
     }
     seen = set(others)
     for where, container in enumerate_items(spec.get("ephemeralContainers"), path):

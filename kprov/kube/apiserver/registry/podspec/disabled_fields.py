@@ -25,7 +25,8 @@ def drop_disabled_fields(spec: JsonObject, before: JsonObject | None = None) -> 
             for source in _list_projected_sources(spec):
                 source.pop(name, None)
     if not any(
-        (each.get("lifecycle") or {}).get(_STOP_SIGNAL) for each in podspec_defaults.list_containers(before)
+        (old_container.get("lifecycle") or {}).get(_STOP_SIGNAL)
+        for old_container in podspec_defaults.list_containers(before)
     ):
         for container in podspec_defaults.list_containers(spec):
             _drop_stop_signal(container)

@@ -173,10 +173,10 @@ def _validate_certificate(part: JsonObject, path: str, whole: str) -> Errors:
         yield field.invalid(where, seconds, "if provided, maxExpirationSeconds must be >= 3600")
     if seconds is not None and seconds > most:
         yield field.invalid(where, seconds, f"if provided, maxExpirationSeconds must be <= {most}")
-    given = [name for name in _CERTIFICATE_PATHS if part.get(name)]
-    for name in given:
+    path_fields = [name for name in _CERTIFICATE_PATHS if part.get(name)]
+    for name in path_fields:
         yield from check_local_file(part[name], f"{path}.{name}")
-    if not given:
+    if not path_fields:
         text = "specify at least one of credentialBundlePath, keyPath, and certificateChainPath"
         yield field.required(path, text)
 

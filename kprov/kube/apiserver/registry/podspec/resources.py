@@ -171,7 +171,7 @@ def _validate_claims(resources: JsonObject, known: Collection[str], path: str) -
                 yield from check_value(request, f"{where}.request", names.is_dns1123_label)
             if key in seen:
                 yield field.duplicate(where, key)
-            elif not request and any(each.startswith(f"{name}/") for each in seen):
+            elif not request and any(seen_key.startswith(f"{name}/") for seen_key in seen):
                 yield field.duplicate(where, name)
             seen.add(key)
         if name not in known:

@@ -50,7 +50,11 @@ def has_wrong_values(selector: JsonObject | None) -> bool:
 def _has_wrong_selector(value: JsonObject | None) -> bool:
     parts = [(value or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity")]
     terms = [term for part in parts for term in part.get(_REQUIRED) or ()]
-    terms += [each.get("podAffinityTerm") or {} for part in parts for each in part.get(_PREFERRED) or ()]
+    terms += [
+        weighted_term.get("podAffinityTerm") or {}
+        for part in parts
+        for weighted_term in part.get(_PREFERRED) or ()
+    ]
     selectors = ("labelSelector", "namespaceSelector")
     return any(checks.is_invalid_selector(term.get(part)) for term in terms for part in selectors)
 
@@ -164,7 +168,10 @@ def _validate_label_keys(term: JsonObject, path: str) -> Errors:
 def validate_spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
     """Field rules of spread constraints. If `old` has an invalid selector, selectors are not checked."""
     any_selector = any(checks.is_invalid_selector(constraint.get("labelSelector")) for constraint in old)
-    pairs = [(each.get("topologyKey", ""), each.get("whenUnsatisfiable", "")) for each in constraints]
+    pairs = [
+        (spread_constraint.get("topologyKey", ""), spread_constraint.get("whenUnsatisfiable", ""))
+        for spread_constraint in constraints
+    ]
     repeats = checks.find_repeats(reversed(pairs))
     for index, constraint in enumerate(constraints):
         where, action = f"{path}[{index}]", constraint.get("whenUnsatisfiable", "")

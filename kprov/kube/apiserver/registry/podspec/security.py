@@ -49,7 +49,7 @@ def validate_pod_security_context(spec: JsonObject, path: str, before: JsonObjec
         text = "ShareProcessNamespace and HostPID cannot both be enabled"
         yield field.invalid(f"{path}.shareProcessNamespace", True, text)
     of_old = ((before or {}).get("securityContext") or {}).get("sysctls") or ()
-    kept = any(_find_shared_namespace(each.get("name", ""), before or {}) for each in of_old)
+    kept = any(_find_shared_namespace(sysctl.get("name", ""), before or {}) for sysctl in of_old)
     yield from _validate_sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls", of_host=kept)
     change = ["Always", "OnRootMismatch"]
     yield from check_enum(context.get("fsGroupChangePolicy"), f"{path}.fsGroupChangePolicy", change)

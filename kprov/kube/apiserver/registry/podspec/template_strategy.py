@@ -30,10 +30,10 @@ class TemplateStrategy(ResourceStrategy):
 
     def find_template(self, obj: JsonObject) -> JsonObject | None:
         """Return the PodTemplateSpec, None where the object has none."""
-        found: Any = obj
+        value: Any = obj
         for part in self.template_path:
-            found = (found or {}).get(part)
-        return found if isinstance(found, dict) else None
+            value = (value or {}).get(part)
+        return value if isinstance(value, dict) else None
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)

@@ -73,8 +73,8 @@ def is_selector_matching(spec: JsonObject) -> bool | None:
 
 
 def read_template_labels(spec: JsonObject) -> dict[str, str]:
-    found: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    return found
+    labels: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 def make_mismatch_error(spec: JsonObject) -> field.FieldError:

@@ -90,10 +90,10 @@ def read_requested_storage(spec: JsonObject) -> str | None:
 
 def find_claim_spec_warnings(spec: JsonObject, path: str) -> list[str]:
     """Warn about storage amounts with fractions of bytes."""
-    found = []
+    warnings = []
     for part in ("requests", "limits"):
         amount = ((spec.get("resources") or {}).get(part) or {}).get("storage")
         if amount is not None and parse_nanos(amount) % 10**9:
             where = f"{path}.resources.{part}[storage]"
-            found.append(f'{where}: fractional byte value "{amount}" is invalid, must be an integer')
-    return found
+            warnings.append(f'{where}: fractional byte value "{amount}" is invalid, must be an integer')
+    return warnings

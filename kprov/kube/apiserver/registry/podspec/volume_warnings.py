@@ -58,8 +58,8 @@ def _list_projected_files(source: JsonObject) -> list[_File]:
         name = bundle["name"] if bundle.get("name") is not None else bundle.get("signerName", "")
         return [(bundle.get("path", ""), f"ClusterTrustBundle {status.quoted(name)}")]
     certificate = source.get("podCertificate") or {}
-    found = ((certificate.get(field), f"PodCertificate {shown}") for field, shown in _CERTIFICATES)
-    return [(path, origin) for path, origin in found if path]
+    files = ((certificate.get(field), f"PodCertificate {shown}") for field, shown in _CERTIFICATES)
+    return [(path, origin) for path, origin in files if path]
 
 
 def _find_collisions(what: str, files: Iterable[_File]) -> Iterator[str]:

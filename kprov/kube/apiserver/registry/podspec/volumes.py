@@ -52,20 +52,20 @@ def validate_volumes(
     errors: list[field.FieldError] = []
     good: dict[str, JsonObject] = {}
     made = (
-        {f"{pod_name}-{each.get('name', '')}" for each in values if each.get("ephemeral")}
+        {f"{pod_name}-{value.get('name', '')}" for value in values if value.get("ephemeral")}
         if pod_name
         else set()
     )
     for where, volume in enumerate_items(values, path):
         name = volume.get("name", "")
-        found = [*_validate_sources(volume, pod_name, where)]
+        volume_errors = [*_validate_sources(volume, pod_name, where)]
         if is_pod and volume.get("image") is not None and not volume["image"].get("reference"):
-            found.insert(0, field.required(f"{where}.image.reference"))
-        found += [*check_required_field(volume, where, "name", names.is_dns1123_label)]
+            volume_errors.insert(0, field.required(f"{where}.image.reference"))
+        volume_errors += [*check_required_field(volume, where, "name", names.is_dns1123_label)]
         if name in good:
-            found.append(field.duplicate(f"{where}.name", name))
-        errors += found
-        if not found:
+            volume_errors.append(field.duplicate(f"{where}.name", name))
+        errors += volume_errors
+        if not volume_errors:
             good[name] = volume
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
         if claim in made:
@@ -75,13 +75,13 @@ def validate_volumes(
 
 
 def _validate_sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
-    found = 0
+    count = 0
     for kind, check in SOURCES.items():
         source = volume.get(kind)
         if source is None:
             continue
-        found += 1
-        if found > 1:
+        count += 1
+        if count > 1:
             yield field.forbidden(f"{path}.{_FORBIDDEN_NAMES.get(kind, kind)}", _MORE_THAN_ONE)
             continue
         yield from check(source, f"{path}.{_CHECKED_NAMES.get(kind, kind)}")
@@ -91,7 +91,7 @@ def _validate_sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
             claim = f"{pod_name}-{volume['name']}"
             for text in names.is_dns1123_subdomain(claim):
                 yield field.invalid(f"{path}.name", volume["name"], f'PVC name "{claim}": {text}')
-    if not found:
+    if not count:
         yield field.required(path, "must specify a volume type")
 
 

@@ -95,17 +95,17 @@ def _find_user_name_problems(name: str) -> Iterator[str]:
 def validate_host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
     """Check that all containers are host processes or none is."""
     whole = _read_host_process(spec)
-    found = []
+    flags = []
     for where, container in enumerate_containers(spec, path):
         own = _read_host_process(container)
         if whole is not None and own is not None and whole != own:
             shown = "true" if whole else "false"
             text = f"pod hostProcess value must be identical if both are specified, was {shown}"
             yield field.invalid(f"{where}.securityContext.windowsOptions.hostProcess", own, text)
-        found.append(own if own is not None else bool(whole))
-    if not any(found):
+        flags.append(own if own is not None else bool(whole))
+    if not any(flags):
         return
-    if not all(found):
+    if not all(flags):
         text = "If pod contains any hostProcess containers then all containers must be HostProcess containers"
         yield field.invalid(path, "", text)
     if not spec.get("hostNetwork"):

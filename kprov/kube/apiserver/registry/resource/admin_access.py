@@ -44,11 +44,11 @@ class AdminAccessHooks(Hooks):
             return ()
         path = f"{path}[{place}].adminAccess"
         try:
-            found = await self._namespace(obj["metadata"].get("namespace", ""))
+            namespace = await self._namespace(obj["metadata"].get("namespace", ""))
         except StatusError as error:
             why = error.status["message"]
             return [field.internal(path, f"could not retrieve namespace to verify admin access: {why}")]
-        if (found["metadata"].get("labels") or {}).get(_ADMIN_LABEL) == "true":
+        if (namespace["metadata"].get("labels") or {}).get(_ADMIN_LABEL) == "true":
             return ()
         text = (
             f"admin access to devices requires the `{_ADMIN_LABEL}: true` label on the containing namespace"
@@ -58,7 +58,7 @@ class AdminAccessHooks(Hooks):
     async def _namespace(self, name: str) -> JsonObject:
         store = self._registry.store("", "namespaces")
         await store.catch_up()
-        found: JsonObject | None = store.lister.get("", name)
-        if found is None:
+        namespace: JsonObject | None = store.lister.get("", name)
+        if namespace is None:
             raise status.not_found("namespaces", name)
-        return found
+        return namespace

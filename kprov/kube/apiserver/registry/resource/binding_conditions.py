@@ -21,8 +21,8 @@ def validate_binding_conditions(owner: JsonObject, path: str) -> Errors:
     """Field rules of bindingConditions and bindingFailureConditions."""
     wanted, failing = owner.get("bindingConditions") or [], owner.get("bindingFailureConditions") or []
     places = f"{path}.bindingConditions", f"{path}.bindingFailureConditions"
-    for given, where in zip((wanted, failing), places, strict=True):
-        yield from check_limited_list(given, where, _CONDITIONS_MAX, check_label_key)
+    for conditions, where in zip((wanted, failing), places, strict=True):
+        yield from check_limited_list(conditions, where, _CONDITIONS_MAX, check_label_key)
     yield from _validate_repeated_conditions(wanted, places[0], ())
     yield from _validate_repeated_conditions(failing, places[1], wanted)
     if failing and not wanted:

@@ -44,12 +44,14 @@ def validate_claim_spec(spec: JsonObject, path: str) -> Errors:
         devices.get("requests"), f"{path}.requests", REQUESTS_MAX, _validate_request, get_name
     )
 
-    def constraint(one: JsonObject, where: str) -> Errors:
-        yield from validate_request_references(one, where, known)
-        if one.get("matchAttribute") is not None:
-            yield from check_fully_qualified_name(one["matchAttribute"], f"{where}.matchAttribute")
-        elif one.get("distinctAttribute") is not None:
-            attribute = one["distinctAttribute"]
+    def constraint(device_constraint: JsonObject, where: str) -> Errors:
+        yield from validate_request_references(device_constraint, where, known)
+        if device_constraint.get("matchAttribute") is not None:
+            yield from check_fully_qualified_name(
+                device_constraint["matchAttribute"], f"{where}.matchAttribute"
+            )
+        elif device_constraint.get("distinctAttribute") is not None:
+            attribute = device_constraint["distinctAttribute"]
             yield from check_fully_qualified_name(attribute, f"{where}.distinctAttribute")
         else:
             text = (
@@ -58,9 +60,9 @@ def validate_claim_spec(spec: JsonObject, path: str) -> Errors:
             )
             yield field.required(where, text)
 
-    def config(one: JsonObject, where: str) -> Errors:
-        yield from validate_request_references(one, where, known)
-        yield from validate_configuration(one, where)
+    def config(configuration: JsonObject, where: str) -> Errors:
+        yield from validate_request_references(configuration, where, known)
+        yield from validate_configuration(configuration, where)
 
     yield from check_limited_list(
         devices.get("constraints"), f"{path}.constraints", _CONSTRAINTS_MAX, constraint
@@ -70,8 +72,11 @@ def validate_claim_spec(spec: JsonObject, path: str) -> Errors:
 
 def collect_request_names(spec: JsonObject) -> Requests:
     """Return the names of a claim's requests, with the names of their alternatives."""
-    given = (spec.get("devices") or {}).get("requests") or ()
-    return {get_name(one): {get_name(part) for part in one.get("firstAvailable") or ()} for one in given}
+    requests = (spec.get("devices") or {}).get("requests") or ()
+    return {
+        get_name(request): {get_name(part) for part in request.get("firstAvailable") or ()}
+        for request in requests
+    }
 
 
 def validate_request_references(owner: JsonObject, path: str, known: Requests) -> Errors:
@@ -129,8 +134,8 @@ def _validate_exact_request(wanted: JsonObject, path: str) -> Errors:
         yield field.invalid(f"{path}.count", count, text)
     elif mode == "ExactCount" and count <= 0:
         yield field.invalid(f"{path}.count", count, "must be greater than zero")
-    for where, one in enumerate_items(wanted.get("tolerations"), f"{path}.tolerations"):
-        yield from validate_toleration(one, where)
+    for where, toleration in enumerate_items(wanted.get("tolerations"), f"{path}.tolerations"):
+        yield from validate_toleration(toleration, where)
 
 
 def default_claim_spec(spec: JsonObject) -> None:

@@ -34,8 +34,8 @@ def validate_device_class(spec: JsonObject, before: JsonObject | None) -> Errors
     config = spec.get("config")
     stored = before is not None and (config or []) == (before.get("config") or [])
 
-    def rule(one: JsonObject, path: str) -> Errors:
-        yield from validate_configuration(one, path, stored=stored)
+    def rule(configuration: JsonObject, path: str) -> Errors:
+        yield from validate_configuration(configuration, path, stored=stored)
 
     yield from check_limited_list(config, "spec.config", CONFIG_MAX, rule)
     name = spec.get("extendedResourceName")

@@ -60,17 +60,17 @@ def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
         for place, need in enumerate_items(
             term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"
         ):
-            key, given = need.get("key", ""), need.get("values") or []
-            if not given:
+            key, label_values = need.get("key", ""), need.get("values") or []
+            if not label_values:
                 yield field.required(f"{place}.values")
-            repeats = checks.find_repeats(given)
-            for index, (spot, value) in enumerate(enumerate_items(given, f"{place}.values")):
+            repeats = checks.find_repeats(label_values)
+            for index, (spot, value) in enumerate(enumerate_items(label_values, f"{place}.values")):
                 if index in repeats:
                     yield field.duplicate(spot, value)
             yield from checks.check_value(key, f"{place}.key", names.is_qualified_name)
             if key in values:
                 yield field.duplicate(f"{place}.key", key)
-            values[key] = set(given)
+            values[key] = set(label_values)
         for _ in range(before.count(values)):
             yield field.duplicate(f"{where}.matchLabelExpressions", "")
         before.append(values)

@@ -48,30 +48,30 @@ def parse(text: str) -> Path:
     place = 0
     text = text.removeprefix("{").removesuffix("}").removeprefix("$").removesuffix(".")
     while place < len(text):
-        found = _STEP.match(text, place)
-        if found is None:
+        match = _STEP.match(text, place)
+        if match is None:
             raise JsonPathError(text)
-        place = found.end()
-        steps.append(_build_step(found))
+        place = match.end()
+        steps.append(_build_step(match))
     return tuple(steps)
 
 
-def _build_step(found: re.Match[str]) -> Step:
-    if found["operator"]:
-        right = found["right"]
+def _build_step(match: re.Match[str]) -> Step:
+    if match["operator"]:
+        right = match["right"]
         try:
             value = right[1:-1] if right[0] in "\"'" else orjson.loads(right)
         except ValueError:
             raise JsonPathError(right) from None
-        return Step(condition=(parse(found["left"]), found["operator"], value))
-    if found["index"]:
-        return Step(index=int(found["index"]))
-    if found["star"] or found["word"] == "*":
+        return Step(condition=(parse(match["left"]), match["operator"], value))
+    if match["index"]:
+        return Step(index=int(match["index"]))
+    if match["star"] or match["word"] == "*":
         return _EVERYTHING
-    word = found["word"]
+    word = match["word"]
     if word is not None:
         return Step(field=re.sub(r"\\(.)", r"\1", word))
-    return Step(field=found["quoted"] if found["quoted"] is not None else found["double"])
+    return Step(field=match["quoted"] if match["quoted"] is not None else match["double"])
 
 
 def find(path: Path, obj: Any) -> list[Any]:

@@ -162,9 +162,9 @@ def _build_strategy(
 
 
 def _convert_to_served(resource: Resource, types: CustomTypes, obj: JsonObject) -> JsonObject:
-    found = obj | {"apiVersion": resource.api_version}
-    types.restore(found)
-    return found
+    served_object = obj | {"apiVersion": resource.api_version}
+    types.restore(served_object)
+    return served_object
 
 
 def _list_warnings(version: JsonObject, resource: Resource) -> tuple[str, ...]:

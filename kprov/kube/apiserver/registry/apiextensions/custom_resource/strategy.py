@@ -54,19 +54,19 @@ class CustomResourceStrategy(ResourceStrategy):
         self.types.default(obj)
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        found = self.types.validate(obj, check_metadata=metadata.validate_common_metadata)
-        found += self._rules.check(obj, None, found)
-        return found if found or self.scale is None else self.scale.validate(obj)
+        errors = self.types.validate(obj, check_metadata=metadata.validate_common_metadata)
+        errors += self._rules.check(obj, None, errors)
+        return errors if errors or self.scale is None else self.scale.validate(obj)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        found = self.types.validate(obj, old, check_metadata=metadata.validate_common_metadata)
-        found += self._rules.check(obj, old, found)
-        return found if found or self.scale is None else self.scale.validate(obj)
+        errors = self.types.validate(obj, old, check_metadata=metadata.validate_common_metadata)
+        errors += self._rules.check(obj, old, errors)
+        return errors if errors or self.scale is None else self.scale.validate(obj)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        found = self.types.validate_status(obj, old)
-        found += self._rules.check(obj, old, found)
-        return found if found or self.scale is None else self.scale.validate(obj)
+        errors = self.types.validate_status(obj, old)
+        errors += self._rules.check(obj, old, errors)
+        return errors if errors or self.scale is None else self.scale.validate(obj)
 
     def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {name: json_path.find_text(path, obj) for name, path in self._fields.items()}

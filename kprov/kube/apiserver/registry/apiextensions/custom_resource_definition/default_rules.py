@@ -48,9 +48,9 @@ def find_errors(schema: Structural, path: SchemaPath, *, pruned: bool = True) ->
     for place in _list_places(schema, path):
         if place.schema.default is ABSENT:
             continue
-        found = list(_check_value(place, pruned=pruned, budget=checks))
-        yield from found
-        if not found and place.schema.has_rules:
+        errors = list(_check_value(place, pruned=pruned, budget=checks))
+        yield from errors
+        if not errors and place.schema.has_rules:
             yield from _check_rules(place, evaluations)
 
 
@@ -93,9 +93,9 @@ def _check_value(place: _Place, *, pruned: bool, budget: Budget) -> Errors:
     else:
         if pruned and not _is_pruned(place):
             yield field.invalid(path, value, "must not have unknown fields")
-        found = list(_check_resources(value, schema, path))
-        if found:
-            yield from found
+        errors = list(_check_resources(value, schema, path))
+        if errors:
+            yield from errors
             return
     yield from values.find_errors(schema, value, path, budget=budget)
 
@@ -105,9 +105,9 @@ def _check_rules(place: _Place, budget: Budget) -> Errors:
     schema, path = place.schema, f"{place.path}.default"
     value, rules = schema.make_default(), RuleSet(schema)
     for old in (value, None):
-        found = rules.check(value, old, [], budget=budget, is_resource=schema is place.resource)
-        yield from (_place_under(path, error) for error in found)
-        if found:
+        errors = rules.check(value, old, [], budget=budget, is_resource=schema is place.resource)
+        yield from (_place_under(path, error) for error in errors)
+        if errors:
             return
 
 
@@ -120,12 +120,12 @@ def _is_pruned(place: _Place) -> bool:
 def _check_resources(value: Any, schema: Structural, path: str) -> Iterator[FieldError]:
     """Check the metadata of resources within a default."""
     _, fault = embedded.coerce(value, schema)
-    found = (
+    errors = (
         [fault]
         if fault is not None
         else list(embedded.find_errors(value, schema, metadata.validate_common_metadata))
     )
-    yield from (_place_under(path, error) for error in found)
+    yield from (_place_under(path, error) for error in errors)
 
 
 def _explain_metadata(place: _Place, value: Any) -> str:

@@ -37,16 +37,16 @@ def check_selectable_fields(
             yield field.required(where)
             continue
         try:
-            found, found_schema = find_field(text, schema, allow_brackets=False)
+            field_path, field_schema = find_field(text, schema, allow_brackets=False)
         except FieldPathError as error:
             yield field.invalid(where, text, f"is an invalid path: {error}")
             continue
-        if found.split(".")[0] == "metadata":
+        if field_path.split(".")[0] == "metadata":
             yield field.invalid(where, text, "must not point to fields in metadata")
-        if found_schema.types not in _TYPES:
+        if field_schema.types not in _TYPES:
             yield field.invalid(where, text, _WRONG_TYPE)
-        if found in seen:
+        if field_path in seen:
             yield field.duplicate(where, text)
-        seen.add(found)
+        seen.add(field_path)
     if len(seen) > MOST_FIELDS and not allow_many:
         yield field.too_many(path, len(seen), MOST_FIELDS)

@@ -99,7 +99,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
 
 def _find_storage_version(spec: JsonObject) -> list[str]:
     """Return the storage version of the definition, as a list of one name; empty if there is none."""
-    return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
+    return [version.get("name", "") for version in spec.get("versions") or () if version.get("storage")][:1]
 
 
 def _list_unknown_formats(spec: JsonObject) -> Iterator[str]:

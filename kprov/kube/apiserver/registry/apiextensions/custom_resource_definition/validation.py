@@ -265,10 +265,10 @@ def _check_schema(holder: JsonObject, path: str, checks: _Checks, *, has_status:
     if checks.structure or _needs_structure(schema):
         problem = structural_rules.explain_unsupported(schema)
         if not problem:
-            found = structural_rules.find_errors(schema, where)
-            if not found:
-                compiled, found = _compile(schema, where, checks)
-            errors += found
+            problems = structural_rules.find_errors(schema, where)
+            if not problems:
+                compiled, problems = _compile(schema, where, checks)
+            errors += problems
     errors += islice(
         schema_rules.find_errors(schema, where, checks.requirements), structural_rules.MOST_ERRORS
     )
@@ -288,8 +288,8 @@ def _compile(
         compiled = Structural(schema)
     except SchemaError as error:
         return None, [field.invalid(str(where), "", str(error))]
-    found = default_rules.find_errors(compiled, where, pruned=checks.pruned_defaults)
-    return compiled, [*islice(found, structural_rules.MOST_ERRORS)]
+    errors = default_rules.find_errors(compiled, where, pruned=checks.pruned_defaults)
+    return compiled, [*islice(errors, structural_rules.MOST_ERRORS)]
 
 
 def _check_selectable(

@@ -117,8 +117,8 @@ def _add_claim_volumes(spec: JsonObject) -> JsonObject:
 
 
 def validate_stateful_set_update(obj: JsonObject, old: JsonObject) -> Errors:
-    def list_fixed_fields(each: JsonObject) -> JsonObject:
-        return {name: value for name, value in each["spec"].items() if name not in _CHANGEABLE}
+    def list_fixed_fields(stateful_set: JsonObject) -> JsonObject:
+        return {name: value for name, value in stateful_set["spec"].items() if name not in _CHANGEABLE}
 
     if list_fixed_fields(obj) != list_fixed_fields(old):
         text = (

@@ -40,18 +40,18 @@ def validate_metric(metric: JsonObject, path: str, *, any_version: bool) -> Erro
         yield field.required(f"{path}.type", "must specify a metric source type")
     if kind not in _TYPES:
         yield field.not_supported(f"{path}.type", kind, _TYPES)
-    given = [part for part in _SOURCES if metric.get(part) is not None]
-    if given:
-        part = given[0]
+    sources = [part for part in _SOURCES if metric.get(part) is not None]
+    if sources:
+        part = sources[0]
         yield from _validate_source(part, metric[part], f"{path}.{part}", any_version=any_version)
     expected = next((part for part, name in _SOURCES.items() if name == kind), None)
     if expected is None:
         yield field.not_supported(f"{path}.type", kind, _TYPES)
-    elif expected not in given:
+    elif expected not in sources:
         text = "must populate information for the given metric source"
         yield field.required(f"{path}.{expected}", text)
-    if len(given) != 1:
-        for part in given:
+    if len(sources) != 1:
+        for part in sources:
             if part != expected:
                 yield field.forbidden(f"{path}.{part}", "must populate the given metric source only")
 

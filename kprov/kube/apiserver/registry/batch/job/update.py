@@ -39,13 +39,13 @@ def validate_job_update(obj: JsonObject, settings: ServerSettings, old: JsonObje
 
 def _may_change_placement(job: JsonObject) -> bool:
     """Whether scheduling fields and resources may change: the job is suspended without pods."""
-    found = job.get("status") or {}
+    status = job.get("status") or {}
     suspended = any(
         condition.get("type") == "Suspended" and condition.get("status") == "True"
-        for condition in found.get("conditions") or ()
+        for condition in status.get("conditions") or ()
     )
-    waiting = suspended or not found.get("startTime")
-    return bool(job["spec"].get("suspend") and waiting and not found.get("active"))
+    waiting = suspended or not status.get("startTime")
+    return bool(job["spec"].get("suspend") and waiting and not status.get("active"))
 
 
 def _drop_placement(spec: JsonObject) -> JsonObject:
@@ -56,5 +56,5 @@ def _drop_placement(spec: JsonObject) -> JsonObject:
     }
     for kind in ("containers", "initContainers"):
         if pods.get(kind):
-            pods[kind] = [{**each, "resources": None} for each in pods[kind]]
+            pods[kind] = [{**container, "resources": None} for container in pods[kind]]
     return pods | ({"affinity": affinity} if affinity else {})

@@ -21,8 +21,12 @@ _STATUSES: Final = ["False", "True", "Unknown"]
 
 def list_conditions(obj: JsonObject, kind: str | None = None) -> list[JsonObject]:
     """All conditions, or those of one type."""
-    found: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
-    return found if kind is None else [each for each in found if each.get("type") == kind]
+    conditions: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
+    return (
+        conditions
+        if kind is None
+        else [condition for condition in conditions if condition.get("type") == kind]
+    )
 
 
 def set_condition_times(obj: JsonObject, old: JsonObject) -> None:
@@ -44,9 +48,9 @@ def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
     for kind in DECISIONS:
         new, before = list_conditions(obj, kind), list_conditions(old, kind)
         if len(new) == len(before):
-            for each, kept in zip(new, before, strict=True):
-                each.clear()
-                each.update(kept)
+            for condition, kept in zip(new, before, strict=True):
+                condition.clear()
+                condition.update(kept)
 
 
 def validate_conditions(obj: JsonObject) -> list[FieldError]:

@@ -70,7 +70,7 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         errors = validate_conditions(obj)
-        new, before = ((each.get("status") or {}).get("certificate") for each in (obj, old))
+        new, before = ((request.get("status") or {}).get("certificate") for request in (obj, old))
         if new and (text := find_certificate_problem(new)):
             errors.append(field.invalid("status.certificate", "<certificate data>", text))
         errors += validate_condition_changes(obj, old, decides=False)

@@ -52,7 +52,9 @@ def validate_node_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from _validate_features(status)
     yield from _validate_addresses(status)
     had, has = before.get("podCIDRs") or [], spec.get("podCIDRs") or []
-    changed = 1 if len(had) != len(has) else sum(one != other for one, other in zip(had, has, strict=True))
+    changed = (
+        1 if len(had) != len(has) else sum(old_cidr != cidr for old_cidr, cidr in zip(had, has, strict=True))
+    )
     for _ in range(changed if had else 0):
         text = 'node updates may not change podCIDR except from "" to valid'
         yield field.forbidden("spec.podCIDRs", text)

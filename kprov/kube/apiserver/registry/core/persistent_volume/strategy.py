@@ -44,11 +44,11 @@ class PersistentVolumeStrategy(ResourceStrategy):
         """Set lastPhaseTransitionTime when the phase changes."""
         super().prepare_for_status_update(context, obj, old)
         status, before = obj.setdefault("status", {}), old.get("status") or {}
-        given, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
+        transition_time, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
         if status.get("phase") == before.get("phase"):
-            if given is None and known is not None:
+            if transition_time is None and known is not None:
                 status["lastPhaseTransitionTime"] = known
-        elif given in (None, known):
+        elif transition_time in (None, known):
             # A client that changes the phase may set the time.
             status["lastPhaseTransitionTime"] = timestamps.now()
 

@@ -127,12 +127,12 @@ def _validate_node_affinity(affinity: JsonObject | None, path: str, *, any_value
         )
 
 
-def _validate_capacity(given: JsonObject | None) -> Errors:
-    capacity = given or {}
+def _validate_capacity(value: JsonObject | None) -> Errors:
+    capacity = value or {}
     if not capacity:
         yield field.required("spec.capacity")
     if "storage" not in capacity or len(capacity) > 1:
-        yield field.not_supported("spec.capacity", given, ["storage"])
+        yield field.not_supported("spec.capacity", value, ["storage"])
     for name, amount in capacity.items():
         if parse_nanos(amount) < 0:
             whole = -(-parse_nanos(amount) // 10**9)
@@ -142,13 +142,13 @@ def _validate_capacity(given: JsonObject | None) -> Errors:
 
 
 def _validate_sources(spec: JsonObject, path: str, volume: str) -> Errors:
-    found = 0
+    count = 0
     for kind, check in _SOURCES.items():
         source = spec.get(kind)
         if source is None:
             continue
-        found += 1
-        if found > 1 and kind != "flexVolume":
+        count += 1
+        if count > 1 and kind != "flexVolume":
             shown = "cephFS" if kind == "cephfs" else kind
             yield field.forbidden(f"{path}.{shown}", "may not specify more than 1 volume type")
             continue
@@ -160,7 +160,7 @@ def _validate_sources(spec: JsonObject, path: str, volume: str) -> Errors:
                 yield field.invalid(f"{path}.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
         if kind == "local" and spec.get("nodeAffinity") is None:
             yield field.required(f"{path}.nodeAffinity", "Local volume requires node affinity")
-    if not found:
+    if not count:
         yield field.required(path, "must specify a volume type")
 
 
@@ -262,9 +262,9 @@ def _is_same(affinity: JsonObject | None, before: JsonObject) -> bool:
     wanted, had = (
         [
             (term.get("matchFields") or [], term.get("matchExpressions") or [])
-            for term in (each.get("required") or {}).get("nodeSelectorTerms") or ()
+            for term in (node_affinity.get("required") or {}).get("nodeSelectorTerms") or ()
         ]
-        for each in (affinity, before)
+        for node_affinity in (affinity, before)
     )
     if len(wanted) != len(had):
         return False
@@ -301,11 +301,11 @@ def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Error
 
 def _select_source(spec: JsonObject, before: JsonObject) -> JsonObject:
     """Return the volume source, without a csi.controllerExpandSecretRef that the update adds."""
-    found: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
-    if "csi" in found and "controllerExpandSecretRef" not in (
+    source: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
+    if "csi" in source and "controllerExpandSecretRef" not in (
         before.get("csi") or {"controllerExpandSecretRef": 0}
     ):
-        found["csi"] = {
-            name: value for name, value in found["csi"].items() if name != "controllerExpandSecretRef"
+        source["csi"] = {
+            name: value for name, value in source["csi"].items() if name != "controllerExpandSecretRef"
         }
-    return found
+    return source

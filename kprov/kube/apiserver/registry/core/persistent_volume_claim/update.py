@@ -73,8 +73,8 @@ def _replace_requested_storage(resources: JsonObject, amount: str | None) -> Jso
 
 
 def _read_class_annotation(obj: JsonObject) -> str | None:
-    found: str | None = (obj["metadata"].get("annotations") or {}).get(_BETA_CLASS)
-    return found
+    class_name: str | None = (obj["metadata"].get("annotations") or {}).get(_BETA_CLASS)
+    return class_name
 
 
 def _is_class_upgraded(obj: JsonObject, old: JsonObject) -> bool:
@@ -98,8 +98,8 @@ def _validate_beta_class(obj: JsonObject, old: JsonObject) -> Errors:
 
 def find_claim_warnings(claim: JsonObject) -> list[str]:
     """Warnings about a claim."""
-    found = []
+    warnings = []
     if _read_class_annotation(claim) is not None:
         text = 'deprecated since v1.8; use "storageClassName" attribute instead'
-        found.append(f"metadata.annotations[{_BETA_CLASS}]: {text}")
-    return found + find_claim_spec_warnings(claim["spec"], "spec")
+        warnings.append(f"metadata.annotations[{_BETA_CLASS}]: {text}")
+    return warnings + find_claim_spec_warnings(claim["spec"], "spec")

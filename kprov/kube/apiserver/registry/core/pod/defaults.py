@@ -42,7 +42,9 @@ def merge_label_keys(obj: JsonObject) -> None:
     for kind in ("podAffinity", "podAntiAffinity"):
         affinity = (spec.get("affinity") or {}).get(kind) or {}
         terms = [*(affinity.get(_REQUIRED) or ())]
-        terms += [each.get("podAffinityTerm") or {} for each in affinity.get(_PREFERRED) or ()]
+        terms += [
+            weighted_term.get("podAffinityTerm") or {} for weighted_term in affinity.get(_PREFERRED) or ()
+        ]
         for term in terms:
             _merge(term, labels, "matchLabelKeys", "In")
             _merge(term, labels, "mismatchLabelKeys", "NotIn")

@@ -40,12 +40,12 @@ def _sum_amounts(parts: list[JsonObject], kind: str) -> dict[str, int]:
 
 def _read_amounts(resources: JsonObject, kind: str) -> dict[str, int]:
     """Amounts of cpu and memory above zero, in billionths."""
-    found: dict[str, int] = {}
+    amounts: dict[str, int] = {}
     for name in _COUNTED:
         try:
             amount = Quantity.parse(str((resources.get(kind) or {}).get(name, "0"))).nanos
         except QuantityError:
             continue
         if amount > 0:
-            found[name] = amount
-    return found
+            amounts[name] = amount
+    return amounts

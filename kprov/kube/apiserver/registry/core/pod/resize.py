@@ -58,7 +58,7 @@ def _validate_resized_pod(obj: JsonObject, old: JsonObject) -> Errors:
     if first is not None and first.get("resources") is None:
         yield field.forbidden("spec", "Pod running on node without support for resize")
     own, own_before = spec.get("resources"), before.get("resources")
-    if not any((one or {}).get(part) for one in (own, own_before) for part in _PARTS):
+    if not any((resources or {}).get(part) for resources in (own, own_before) for part in _PARTS):
         return
     if own_before is not None and own is None:
         yield field.forbidden("spec.resources", "pod-level resources cannot be removed")
@@ -78,19 +78,21 @@ def _validate_container_order(spec: JsonObject, before: JsonObject) -> Errors:
         if len(new) != len(old):
             yield field.forbidden(f"spec.{kind}", f"{kind} may not be added or removed on resize")
             continue
-        for (path, one), other in zip(enumerate_items(new, f"spec.{kind}"), old, strict=True):
-            if one.get("name") != other.get("name"):
+        for (path, container), old_container in zip(enumerate_items(new, f"spec.{kind}"), old, strict=True):
+            if container.get("name") != old_container.get("name"):
                 text = f"{kind} may not be renamed or reordered on resize"
                 yield field.forbidden(f"{path}.name", text)
 
 
 def _validate_removed_resources(spec: JsonObject, before: JsonObject) -> Errors:
     for kind in reversed(_KINDS):
-        for (path, one), other in zip(
+        for (path, container), old_container in zip(
             enumerate_items(spec.get(kind), f"spec.{kind}"), before.get(kind) or (), strict=True
         ):
             for part in _PARTS:
-                if _is_resource_removed(one.get("resources") or {}, other.get("resources") or {}, part):
+                if _is_resource_removed(
+                    container.get("resources") or {}, old_container.get("resources") or {}, part
+                ):
                     yield field.forbidden(f"{path}.resources.{part}", f"resource {part} cannot be removed")
 
 
@@ -99,20 +101,22 @@ def _is_resource_removed(new: JsonObject, old: JsonObject, part: str) -> bool:
 
 
 def _validate_containers(spec: JsonObject, before: JsonObject) -> Errors:
-    for one, other in zip(spec.get("containers") or (), before.get("containers") or (), strict=True):
-        if not _is_same_except_sizes(one, other):
+    for container, old_container in zip(
+        spec.get("containers") or (), before.get("containers") or (), strict=True
+    ):
+        if not _is_same_except_sizes(container, old_container):
             yield field.forbidden("spec", _ONLY)
-    for (path, one), other in zip(
+    for (path, container), old_container in zip(
         enumerate_items(spec.get("initContainers"), "spec.initContainers"),
         before.get("initContainers") or (),
         strict=True,
     ):
-        if not _is_same_except_sizes(one, other):
+        if not _is_same_except_sizes(container, old_container):
             text = "only cpu and memory resources for init or sidecar containers are mutable"
             yield field.forbidden(path, text)
-        if one == other or one.get("restartPolicy") == "Always":
+        if container == old_container or container.get("restartPolicy") == "Always":
             continue
-        for policy in one.get("resizePolicy") or ():
+        for policy in container.get("resizePolicy") or ():
             if policy.get("restartPolicy") == "RestartContainer":
                 text = (
                     "non-sidecar init containers with a resize policy of RestartContainer cannot be resized"

@@ -61,7 +61,11 @@ def _validate_host_ips(status: JsonObject, before: JsonObject) -> Errors:
 def _validate_container_devices(status: JsonObject, spec: JsonObject) -> Errors:
     for kind, containers in _KINDS:
         for where, container in enumerate_items(status.get(kind), f"status.{kind}"):
-            named = [one for one in spec.get(containers) or () if one["name"] == container.get("name", "")]
+            named = [
+                spec_container
+                for spec_container in spec.get(containers) or ()
+                if spec_container["name"] == container.get("name", "")
+            ]
             yield from _validate_allocated_devices(container, named[0] if named else None, where)
     for where, container in enumerate_items(status.get(_EPHEMERAL), f"status.{_EPHEMERAL}"):
         if container.get("allocatedResourcesStatus"):
@@ -110,7 +114,14 @@ def _validate_container_states(
         ended = (old.get("state") or {}).get("terminated")
         if ended is None:
             continue
-        new = next((one for one in status.get(kind) or () if one.get("name") == old.get("name")), None)
+        new = next(
+            (
+                container_status
+                for container_status in status.get(kind) or ()
+                if container_status.get("name") == old.get("name")
+            ),
+            None,
+        )
         if new is None or (new.get("state") or {}).get("terminated") is not None:
             continue
         own = next(
@@ -154,7 +165,9 @@ def _validate_extended_claim(claim: JsonObject | None, spec: JsonObject) -> Erro
         return
     path = "status.extendedResourceClaimStatus"
     containers = {
-        one["name"]: one for kind in ("initContainers", "containers") for one in spec.get(kind) or ()
+        spec_container["name"]: spec_container
+        for kind in ("initContainers", "containers")
+        for spec_container in spec.get(kind) or ()
     }
     mappings = claim.get("requestMappings") or ()
     if not mappings:
@@ -182,8 +195,8 @@ def _validate_extended_claim(claim: JsonObject | None, spec: JsonObject) -> Erro
 
 def _validate_addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
     """Allow one address a family. Addresses that the old status has are not checked."""
-    path, known = f"status.{part}", {one.get("ip", "") for one in before.get(part) or ()}
-    texts = [one.get("ip", "") for one in status.get(part) or ()]
+    path, known = f"status.{part}", {entry.get("ip", "") for entry in before.get(part) or ()}
+    texts = [entry.get("ip", "") for entry in status.get(part) or ()]
     for where, text in enumerate_items(texts, path):
         if text not in known:
             yield from addresses.check_ip_address(text, where)

@@ -77,7 +77,7 @@ def _validate_added_tolerations(spec: JsonObject, before: JsonObject) -> Errors:
     def identity(toleration: JsonObject) -> JsonObject:
         return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
 
-    now = [identity(each) for each in spec.get("tolerations") or ()]
+    now = [identity(new_toleration) for new_toleration in spec.get("tolerations") or ()]
     for toleration in before.get("tolerations") or ():
         if identity(toleration) not in now:
             text = "existing toleration can not be modified except its tolerationSeconds"

@@ -27,9 +27,9 @@ def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
         yield field.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
         return
     known = {load_balancer["ip"] for load_balancer in list_load_balancers(old) if load_balancer.get("ip")}
-    for where, one in enumerate_items(load_balancers, path):
-        yield from check_load_balancer_ip(one, known, where)
-        address, mode = one.get("ip"), one.get("ipMode")
+    for where, ingress_point in enumerate_items(load_balancers, path):
+        yield from check_load_balancer_ip(ingress_point, known, where)
+        address, mode = ingress_point.get("ip"), ingress_point.get("ipMode")
         if mode is None:
             if address:
                 yield field.required(f"{where}.ipMode", "must be specified when `ip` is set")
@@ -37,4 +37,4 @@ def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
             yield field.forbidden(f"{where}.ipMode", "may not be specified when `ip` is not set")
         else:
             yield from checks.check_enum(mode, f"{where}.ipMode", _IP_MODES)
-        yield from check_load_balancer_hostname(one, where)
+        yield from check_load_balancer_hostname(ingress_point, where)

@@ -131,47 +131,47 @@ def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
     kept: the old addresses, which are not checked.
     """
     path = "spec.clusterIPs"
-    given, families = spec.get("clusterIPs") or [], spec.get("ipFamilies") or []
-    yield from _validate_first_cluster_ip(spec.get("clusterIP") or "", given, path)
+    cluster_ips, families = spec.get("clusterIPs") or [], spec.get("ipFamilies") or []
+    yield from _validate_first_cluster_ip(spec.get("clusterIP") or "", cluster_ips, path)
     repeats = checks.find_repeats(families)
     for index, (where, family) in enumerate(enumerate_items(families, "spec.ipFamilies")):
         yield from checks.check_enum(family, where, _FAMILIES)
         if index in repeats:
             yield field.duplicate(where, family)
     yield from checks.check_enum(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
-    wrong = list(_validate_each_cluster_ip(given, path, kept))
+    wrong = list(_validate_each_cluster_ip(cluster_ips, path, kept))
     yield from wrong
-    if len(given) > 2:
-        yield field.invalid(path, given, "may only hold up to 2 values")
+    if len(cluster_ips) > 2:
+        yield field.invalid(path, cluster_ips, "may only hold up to 2 values")
     if not wrong and not is_headless(spec):
-        yield from _validate_matching_families(given, families, path)
+        yield from _validate_matching_families(cluster_ips, families, path)
 
 
-def _validate_first_cluster_ip(address: str, given: Sequence[str], path: str) -> Errors:
-    if address and not given:
+def _validate_first_cluster_ip(address: str, cluster_ips: Sequence[str], path: str) -> Errors:
+    if address and not cluster_ips:
         yield field.required(path)
-    elif address and given[0] != address:
-        yield field.invalid(path, given, "first value must match `clusterIP`")
-    elif given and not address:
-        yield field.invalid(path, given, "must be empty when `clusterIP` is not specified")
+    elif address and cluster_ips[0] != address:
+        yield field.invalid(path, cluster_ips, "first value must match `clusterIP`")
+    elif cluster_ips and not address:
+        yield field.invalid(path, cluster_ips, "must be empty when `clusterIP` is not specified")
 
 
-def _validate_each_cluster_ip(given: Sequence[str], path: str, kept: Sequence[str]) -> Errors:
-    if given[:1] == ["None"] and len(given) > 1:
-        yield field.invalid(path, given, "'None' must be the first and only value")
-    for index, (where, text) in enumerate(enumerate_items(given, path)):
+def _validate_each_cluster_ip(cluster_ips: Sequence[str], path: str, kept: Sequence[str]) -> Errors:
+    if cluster_ips[:1] == ["None"] and len(cluster_ips) > 1:
+        yield field.invalid(path, cluster_ips, "'None' must be the first and only value")
+    for index, (where, text) in enumerate(enumerate_items(cluster_ips, path)):
         if index or text != "None":
             yield from addresses.check_ip_address(text, where, kept)
 
 
-def _validate_matching_families(given: Sequence[str], families: Sequence[str], path: str) -> Errors:
-    versions = [addresses.find_written_family(text) for text in given]
+def _validate_matching_families(cluster_ips: Sequence[str], families: Sequence[str], path: str) -> Errors:
+    versions = [addresses.find_written_family(text) for text in cluster_ips]
     if len(versions) > 1 and len(set(versions)) < 2:
-        yield field.invalid(path, given, "may specify no more than one IP for each IP family")
+        yield field.invalid(path, cluster_ips, "may specify no more than one IP for each IP family")
     for index, (version, family) in enumerate(zip(versions, families, strict=False)):
         if version != family and family in _FAMILIES:
             text = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
-            yield field.invalid(f"{path}[{index}]", given[index], text)
+            yield field.invalid(f"{path}[{index}]", cluster_ips[index], text)
 
 
 def _validate_load_balancer_fields(obj: JsonObject, old: JsonObject) -> Errors:

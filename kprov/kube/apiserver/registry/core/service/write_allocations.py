@@ -70,17 +70,17 @@ class WriteAllocations:
 
     async def _allocate_cluster_ip(self, family: str, asked: str, shown: list[str]) -> str:
         try:
-            given = await self._addresses.take(
+            allocation = await self._addresses.take(
                 self._namespace, self._name, family, asked, dry_run=self._dry_run
             )
         except AllocationError as error:
             text = f"failed to allocate IP {asked}: {error}" if asked else f"failed to allocate IP: {error}"
             raise_if_invalid(self._obj, [field.invalid("spec.clusterIPs", shown, text)])
             raise AssertionError from error
-        if given.is_new:
+        if allocation.is_new:
             release = self._addresses.release
-            self._releases.append(make_release(release, self._namespace, self._name, given.address))
-        return given.address
+            self._releases.append(make_release(release, self._namespace, self._name, allocation.address))
+        return allocation.address
 
     async def allocate_ports(self) -> None:
         """Allocate the node ports and the health check port that the service needs and does not have."""
@@ -143,10 +143,10 @@ class WriteAllocations:
             raise AssertionError from error
 
     async def _take_port(self, asked: int) -> int:
-        given = await self._ports.take(self._namespace, self._name, asked, self._pretended)
+        port = await self._ports.take(self._namespace, self._name, asked, self._pretended)
         if not self._dry_run:
-            self._releases.append(make_release(self._ports.release, self._namespace, self._name, given))
-        return given
+            self._releases.append(make_release(self._ports.release, self._namespace, self._name, port))
+        return port
 
     async def release_all(self) -> None:
         """Release what this write has allocated."""

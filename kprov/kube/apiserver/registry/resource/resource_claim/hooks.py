@@ -69,7 +69,10 @@ class ResourceClaimHooks(AdminAccessHooks):
             verbs.insert(0, f"associated-node:{verb}")
         errors = []
         for driver in sorted(_find_changed_drivers(new, before)):
-            infos = [replace(context.info, verb=each, subresource="driver", name=driver) for each in verbs]
+            infos = [
+                replace(context.info, verb=node_verb, subresource="driver", name=driver)
+                for node_verb in verbs
+            ]
             refusals = [await self._refusal(context.user, info) for info in infos]
             if None not in refusals:
                 text = (

@@ -55,26 +55,32 @@ def validate_claim_status(obj: JsonObject, old: JsonObject) -> Errors:
     new, before, path = obj.get("status") or {}, old.get("status") or {}, "status"
     reserved, allocation = new.get("reservedFor") or [], new.get("allocation")
     yield from check_distinct_list(
-        reserved, f"{path}.reservedFor", _RESERVED_MAX, _validate_consumer, lambda one: one.get("uid", "")
+        reserved,
+        f"{path}.reservedFor",
+        _RESERVED_MAX,
+        _validate_consumer,
+        lambda consumer: consumer.get("uid", ""),
     )
     allocated = set() if allocation is None else _collect_allocated_devices(allocation)
 
-    def device(one: JsonObject, where: str) -> Errors:
-        yield from _validate_device(one, where, is_allocated=read_device_id(one) in allocated)
+    def device(device_status: JsonObject, where: str) -> Errors:
+        yield from _validate_device(
+            device_status, where, is_allocated=read_device_id(device_status) in allocated
+        )
 
     yield from check_distinct_list(
         new.get("devices"),
         f"{path}.devices",
         None,
         device,
-        lambda one: _format_device_id(read_device_id(one)),
+        lambda device_status: _format_device_id(read_device_id(device_status)),
     )
     if reserved and allocation is None:
         text = "may not be specified when `allocated` is not set"
         yield field.forbidden(f"{path}.reservedFor", text)
     elif reserved and "deletionTimestamp" in obj["metadata"]:
         known = before.get("reservedFor") or []
-        if any(one not in known for one in reserved):
+        if any(consumer not in known for consumer in reserved):
             text = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
             yield field.forbidden(f"{path}.reservedFor", text)
     if allocation is not None and before.get("allocation") is not None:
@@ -121,18 +127,18 @@ def _validate_consumer(reference: JsonObject, path: str) -> Errors:
 def _validate_allocation(allocation: JsonObject, path: str, known: Requests) -> Errors:
     devices, where = allocation.get("devices") or {}, f"{path}.devices"
 
-    def result(one: JsonObject, place: str) -> Errors:
-        yield from validate_request_reference(one.get("request", ""), f"{place}.request", known)
-        yield from _validate_device_name(one, place)
-        yield from validate_binding_conditions(one, place)
-        if one.get("shareID") is not None:
-            yield from check_uid(one["shareID"], f"{place}.shareID")
+    def result(allocation_result: JsonObject, place: str) -> Errors:
+        yield from validate_request_reference(allocation_result.get("request", ""), f"{place}.request", known)
+        yield from _validate_device_name(allocation_result, place)
+        yield from validate_binding_conditions(allocation_result, place)
+        if allocation_result.get("shareID") is not None:
+            yield from check_uid(allocation_result["shareID"], f"{place}.shareID")
 
-    def config(one: JsonObject, place: str) -> Errors:
+    def config(configuration: JsonObject, place: str) -> Errors:
         sources = ["FromClaim", "FromClass"]
-        yield from check_required_enum(one.get("source"), f"{place}.source", sources)
-        yield from validate_request_references(one, place, known)
-        yield from validate_configuration(one, place)
+        yield from check_required_enum(configuration.get("source"), f"{place}.source", sources)
+        yield from validate_request_references(configuration, place, known)
+        yield from validate_configuration(configuration, place)
 
     yield from check_limited_list(devices.get("results"), f"{where}.results", _RESULTS_MAX, result)
     # From the class and from the claim.

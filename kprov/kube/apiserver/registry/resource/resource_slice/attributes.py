@@ -44,20 +44,20 @@ def count_attribute_values(values: Mapping[str, Any] | None) -> int:
 
 
 def _validate_attribute(attribute: JsonObject, path: str) -> Errors:
-    given = [part for part in (*_SINGLE_TYPES, *LIST_TYPES) if attribute.get(part) is not None]
-    if "string" in given:
+    value_types = [part for part in (*_SINGLE_TYPES, *LIST_TYPES) if attribute.get(part) is not None]
+    if "string" in value_types:
         yield from _validate_text(attribute["string"], f"{path}.string")
-    if "version" in given:
+    if "version" in value_types:
         yield from _validate_version(attribute["version"], f"{path}.version")
     for part in LIST_TYPES:
-        if part in given and not attribute[part]:
+        if part in value_types and not attribute[part]:
             yield field.invalid(f"{path}.{part}", attribute[part], "must not be empty if specified")
     for where, text in enumerate_items(attribute.get("strings"), f"{path}.strings"):
         yield from _validate_text(text, where)
     for where, text in enumerate_items(attribute.get("versions"), f"{path}.versions"):
         yield from _validate_version(text, where)
-    if len(given) != 1:
-        yield field.invalid(path, attribute if given else "", _ONE_VALUE)
+    if len(value_types) != 1:
+        yield field.invalid(path, attribute if value_types else "", _ONE_VALUE)
 
 
 def _validate_text(text: str, path: str) -> Errors:

@@ -63,10 +63,10 @@ def _parse_quantity(text: Any) -> Quantity:
 
 
 def _validate_valid_values(default: Quantity, most: Quantity, values: list[Quantity], path: str) -> Errors:
-    for index, (one, following) in enumerate(pairwise(values)):
-        if one > following:
+    for index, (choice, next_choice) in enumerate(pairwise(values)):
+        if choice > next_choice:
             text = "values must be sorted in ascending order"
-            yield field.invalid(f"{path}[{index + 1}]", str(following), text)
+            yield field.invalid(f"{path}[{index + 1}]", str(next_choice), text)
 
     def rule(value: Quantity, where: str) -> Errors:
         if value > most:

@@ -90,13 +90,16 @@ def validate_slice_spec(new: JsonObject, before: JsonObject | None) -> Errors:
     if devices is not None and counters is not None:
         yield field.invalid(path, "", "only one of `sharedCounters` or `devices` is allowed")
     rich = any(
-        one.get("taints") or one.get("consumesCounters") or _has_list_attributes(one) for one in devices or ()
+        new_device.get("taints") or new_device.get("consumesCounters") or _has_list_attributes(new_device)
+        for new_device in devices or ()
     )
-    known = {one.get("name", ""): one for one in reversed((before or {}).get("devices") or [])}
+    known = {
+        old_device.get("name", ""): old_device for old_device in reversed((before or {}).get("devices") or [])
+    }
 
-    def device(one: JsonObject, where: str) -> Errors:
+    def device(new_device: JsonObject, where: str) -> Errors:
         by_device = bool(new.get("perDeviceNodeSelection"))
-        yield from _validate_device(one, known.get(get_name(one)), where, by_device=by_device)
+        yield from _validate_device(new_device, known.get(get_name(new_device)), where, by_device=by_device)
 
     most = _DEVICES_WITH_DETAILS_MAX if rich else _DEVICES_MAX
     yield from check_distinct_list(devices, f"{path}.devices", most, device, get_name)
@@ -116,56 +119,56 @@ def _validate_pool(pool: JsonObject, path: str) -> Errors:
 
 def _validate_place(owner: JsonObject, path: str) -> Errors:
     """Check that exactly one field says which nodes have the devices."""
-    given: list[str] = []
+    field_names: list[str] = []
     text = "must be either unset or set to a non-empty string"
-    yield from _validate_node_name(owner, path, given, text)
+    yield from _validate_node_name(owner, path, field_names, text)
     if owner.get("nodeSelector") is not None:
-        yield from _validate_node_selector(owner, path, given)
+        yield from _validate_node_selector(owner, path, field_names)
         terms = owner["nodeSelector"].get("nodeSelectorTerms")
         if len(terms or ()) != 1:
             where = f"{path}.nodeSelector.nodeSelectorTerms"
             yield field.invalid(where, terms, "must have exactly one node selector term")
     for part in ("allNodes", "perDeviceNodeSelection"):
-        yield from _validate_only_true(owner, path, part, given)
-    if not given:
+        yield from _validate_only_true(owner, path, part, field_names)
+    if not field_names:
         yield field.required(path, _ONE_PLACE)
-    elif len(given) > 1:
-        yield field.invalid(path, _format_fields(given), f"{_ONE_PLACE}, but multiple fields are set")
+    elif len(field_names) > 1:
+        yield field.invalid(path, _format_fields(field_names), f"{_ONE_PLACE}, but multiple fields are set")
 
 
 def _validate_device_place(device: JsonObject, path: str) -> Errors:
-    given: list[str] = []
-    yield from _validate_node_name(device, path, given, "must not be empty")
+    field_names: list[str] = []
+    yield from _validate_node_name(device, path, field_names, "must not be empty")
     if device.get("nodeSelector") is not None:
-        yield from _validate_node_selector(device, path, given)
-    yield from _validate_only_true(device, path, "allNodes", given)
-    if not given:
+        yield from _validate_node_selector(device, path, field_names)
+    yield from _validate_only_true(device, path, "allNodes", field_names)
+    if not field_names:
         yield field.required(path, _DEVICE_PLACE)
-    elif len(given) > 1:
-        yield field.invalid(path, _format_fields(given), _DEVICE_PLACE)
+    elif len(field_names) > 1:
+        yield field.invalid(path, _format_fields(field_names), _DEVICE_PLACE)
 
 
-def _format_fields(given: list[str]) -> str:
-    return "{" + ", ".join(f"`{part}`" for part in given) + "}"
+def _format_fields(field_names: list[str]) -> str:
+    return "{" + ", ".join(f"`{part}`" for part in field_names) + "}"
 
 
-def _validate_node_name(owner: JsonObject, path: str, given: list[str], text: str) -> Errors:
+def _validate_node_name(owner: JsonObject, path: str, field_names: list[str], text: str) -> Errors:
     name = owner.get("nodeName")
     if name:
-        given.append("nodeName")
+        field_names.append("nodeName")
         yield from check_value(name, f"{path}.nodeName", names.is_dns1123_subdomain)
     elif name is not None:
         yield field.invalid(f"{path}.nodeName", name, text)
 
 
-def _validate_node_selector(owner: JsonObject, path: str, given: list[str]) -> Errors:
-    given.append("nodeSelector")
+def _validate_node_selector(owner: JsonObject, path: str, field_names: list[str]) -> Errors:
+    field_names.append("nodeSelector")
     yield from scheduling.validate_node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
 
 
-def _validate_only_true(owner: JsonObject, path: str, part: str, given: list[str]) -> Errors:
+def _validate_only_true(owner: JsonObject, path: str, part: str, field_names: list[str]) -> Errors:
     if owner.get(part):
-        given.append(part)
+        field_names.append(part)
     elif owner.get(part) is not None:
         yield field.invalid(f"{path}.{part}", owner[part], _TRUE)
 
@@ -192,7 +195,7 @@ def _validate_device(device: JsonObject, before: JsonObject | None, path: str, *
         f"{path}.consumesCounters",
         _CONSUMED_SETS_MAX,
         _validate_consumption,
-        lambda one: one.get("counterSet", ""),
+        lambda consumption: consumption.get("counterSet", ""),
     )
     if by_device:
         yield from _validate_device_place(device, path)
@@ -217,14 +220,14 @@ def _validate_mappings(mappings: Mapping[str, Any] | None, capacity: Mapping[str
             yield field.not_found(f"{where}.capacityKey", key)
 
 
-def _validate_counter_set(one: JsonObject, path: str) -> Errors:
-    yield from check_required_label(get_name(one), f"{path}.name")
-    yield from _validate_counters(one, path)
+def _validate_counter_set(counter_set: JsonObject, path: str) -> Errors:
+    yield from check_required_label(get_name(counter_set), f"{path}.name")
+    yield from _validate_counters(counter_set, path)
 
 
-def _validate_consumption(one: JsonObject, path: str) -> Errors:
-    yield from check_required_label(one.get("counterSet", ""), f"{path}.counterSet")
-    yield from _validate_counters(one, path)
+def _validate_consumption(consumption: JsonObject, path: str) -> Errors:
+    yield from check_required_label(consumption.get("counterSet", ""), f"{path}.counterSet")
+    yield from _validate_counters(consumption, path)
 
 
 def _validate_counters(owner: JsonObject, path: str) -> Errors:

@@ -15,13 +15,15 @@ def list_cluster_ips(service: JsonObject) -> list[str]:
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return []
-    found = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-    return [str(parse_address(address) or address) for address in found if address and address != HEADLESS]
+    addresses = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
+    return [
+        str(parse_address(address) or address) for address in addresses if address and address != HEADLESS
+    ]
 
 
 def list_node_ports(service: JsonObject) -> list[int]:
     """Return the node ports and the health check node port, without duplicates."""
     spec = service.get("spec") or {}
-    found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
-    found.append(spec.get("healthCheckNodePort", 0))
-    return list(dict.fromkeys(port for port in found if port))
+    ports = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
+    ports.append(spec.get("healthCheckNodePort", 0))
+    return list(dict.fromkeys(port for port in ports if port))

@@ -56,7 +56,7 @@ class ClusterIpAllocator:
     """
 
     def __init__(self, ranges: Sequence[AddressRange], registry: Registry) -> None:
-        self.ranges = {each.family: each for each in ranges}
+        self.ranges = {address_range.family: address_range for address_range in ranges}
         self.default_family = ranges[0].family
         self._registry = registry
 
@@ -65,15 +65,15 @@ class ClusterIpAllocator:
         store = self._registry.find(GROUP, "servicecidrs")
         objects = store.lister.list() if store is not None else []
         if not objects:
-            return [each for name, each in self.ranges.items() if name == family]
+            return [address_range for name, address_range in self.ranges.items() if name == family]
         cidrs = [
             cidr
             for obj in objects
             if not ready or _is_ready(obj)
             for cidr in (obj.get("spec") or {}).get("cidrs") or ()
         ]
-        found = AddressRange.of_flag(",".join(dict.fromkeys(cidrs)))
-        return [each for each in found if each.family == family]
+        ranges = AddressRange.of_flag(",".join(dict.fromkeys(cidrs)))
+        return [address_range for address_range in ranges if address_range.family == family]
 
     async def take(
         self, namespace: str, name: str, family: str, address: str = "", *, dry_run: bool = False
@@ -96,7 +96,7 @@ class ClusterIpAllocator:
     async def _take_this(
         self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange]
     ) -> Allocation:
-        if not any(wanted in each for each in ranges):
+        if not any(wanted in address_range for address_range in ranges):
             raise AllocationError("the provided network does not match the current range")
         if await self._create(wanted, namespace, name):
             return Allocation(str(wanted), is_new=True)
@@ -157,7 +157,7 @@ def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> 
     if not ranges:
         raise RangeFullError("range is full")
     chosen = ranges[0]
-    if address and not any(ipaddress.ip_address(address) in each for each in ranges):
+    if address and not any(ipaddress.ip_address(address) in address_range for address_range in ranges):
         raise AllocationError(
             f"the provided IP ({address}) is not in the valid range. "
             f"The range of valid IPs is {chosen.network}"

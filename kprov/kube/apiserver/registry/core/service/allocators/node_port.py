@@ -81,9 +81,9 @@ class NodePortAllocator:
         """Return a port that this dry run does not have yet. As upstream, it is not checked to be free."""
         if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
             raise AllocationError(_TAKEN)
-        given = port or max({_PRETENDED - 1, *pretended}) + 1
-        pretended.add(given)
-        return given
+        pretended_port = port or max({_PRETENDED - 1, *pretended}) + 1
+        pretended.add(pretended_port)
+        return pretended_port
 
     async def release(self, namespace: str, name: str, port: int) -> None:
         """Release the port if that service has it."""

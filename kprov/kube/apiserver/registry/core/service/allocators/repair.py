@@ -115,7 +115,9 @@ class Repair:
             await warn(service, "ClusterIPNotValid", text)
             return
         family = f"IPv{parsed.version}"
-        if not any(parsed in each.network for each in self._addresses.known(family, ready=False)):
+        if not any(
+            parsed in address_range.network for address_range in self._addresses.known(family, ready=False)
+        ):
             text = f"Cluster IP [{family}]: {address} is not within any configured Service CIDR"
             await warn(service, "ClusterIPOutOfRange", f"{text}; please recreate service")
             return
