@@ -48,8 +48,8 @@ class AlwaysPullImages(AdmissionPlugin):
             return
         spec = attributes.obj["spec"]
         policies = [
-            (f"{path}.imagePullPolicy", each.get("imagePullPolicy", ""))
-            for path, each in _list_containers(spec)
+            (f"{path}.imagePullPolicy", container.get("imagePullPolicy", ""))
+            for path, container in _list_containers(spec)
         ]
         policies += [
             (f"spec.volumes[{index}].image.pullPolicy", volume["image"].get("pullPolicy", ""))
@@ -73,5 +73,7 @@ def _is_ignored(attributes: Attributes) -> bool:
         return True
     if attributes.operation != "UPDATE":
         return False
-    had = {each.get("image") for _, each in _list_containers((attributes.old or {}).get("spec") or {})}
-    return all(each.get("image") in had for _, each in _list_containers(attributes.obj["spec"]))
+    had = {
+        container.get("image") for _, container in _list_containers((attributes.old or {}).get("spec") or {})
+    }
+    return all(container.get("image") in had for _, container in _list_containers(attributes.obj["spec"]))

@@ -154,20 +154,20 @@ class Chain:
 
     def _select_plugins(self, resource: Resource, operation: str) -> _SelectedPlugins:
         key = (resource.group, resource.plural, operation)
-        found = self._looking.get(key)
-        if found is None:
+        selected_plugins = self._looking.get(key)
+        if selected_plugins is None:
             plugins = tuple(
                 plugin
                 for plugin in self._plugins
                 if operation in plugin.operations
                 and (plugin.resources is None or key[:2] in plugin.resources)
             )
-            found = self._looking[key] = _SelectedPlugins(
+            selected_plugins = self._looking[key] = _SelectedPlugins(
                 plugins,
                 tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit),
                 tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate),
             )
-        return found
+        return selected_plugins
 
 
 def build(options: Namespace, stores: ObjectStores, authorizer: Authorizer) -> Chain:

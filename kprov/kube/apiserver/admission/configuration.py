@@ -42,7 +42,7 @@ def read_configurations(path: str, known: Collection[str]) -> dict[str, JsonMapp
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
     _raise_problems(path, find_problems(document, _SHAPE))
-    found: dict[str, JsonMapping] = {}
+    configurations: dict[str, JsonMapping] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
         if name not in known:
@@ -50,10 +50,10 @@ def read_configurations(path: str, known: Collection[str]) -> dict[str, JsonMapp
                 f'{path}: plugins[{index}].name: no plugin "{name}" that can be configured'
             )
         if plugin.get("path"):
-            found[name] = _parse_file(file.parent / plugin["path"])
+            configurations[name] = _parse_file(file.parent / plugin["path"])
         elif plugin.get("configuration") is not None:
-            found[name] = plugin["configuration"]
-    return found
+            configurations[name] = plugin["configuration"]
+    return configurations
 
 
 def check_configuration(
@@ -84,9 +84,9 @@ def _parse_file(file: Path) -> JsonMapping:
     import yaml
 
     try:
-        found = yaml.safe_load(file.read_text())
+        document = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file}: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ConfigurationError(f"{file}: expected a mapping")
-    return found
+    return document

@@ -87,7 +87,7 @@ def _fill_defaults(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
 def _check_pod(item: JsonObject, pod: JsonObject) -> list[str]:
     kind = item.get("type", "")
     if kind == "Container":
-        containers = [each for part, _ in _KINDS for each in pod["spec"].get(part) or ()]
+        containers = [pod_container for part, _ in _KINDS for pod_container in pod["spec"].get(part) or ()]
         return [
             text
             for container in containers

@@ -11,29 +11,29 @@ Amounts = dict[str, Quantity]
 def check_limits(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
     """Return the violations of min, max and maxLimitRequestRatio."""
     checks = (("min", _check_minimum), ("max", _check_maximum), ("maxLimitRequestRatio", _check_ratio))
-    found = []
+    violations = []
     for field, check in checks:
         for name, value in (item.get(field) or {}).items():
             text = check(kind, name, Quantity.parse(value), requests.get(name), limits.get(name))
             if text:
-                found.append(text)
-    return found
+                violations.append(text)
+    return violations
 
 
 def check_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]:
     """As check_limits, for kinds that only have requests (claims)."""
-    found = []
+    violations = []
     for name, value in (item.get("min") or {}).items():
         text = _check_minimum(kind, name, Quantity.parse(value), requests.get(name), None)
-        found += [text] if text else []
+        violations += [text] if text else []
     for name, value in (item.get("max") or {}).items():
         bound, request = Quantity.parse(value), requests.get(name)
         start = f"maximum {name} usage per {kind} is {bound}"
         if request is None:
-            found.append(f"{start}.  No request is specified")
+            violations.append(f"{start}.  No request is specified")
         elif bound < request:
-            found.append(f"{start}, but request is {request}")
-    return found
+            violations.append(f"{start}, but request is {request}")
+    return violations
 
 
 def _check_minimum(

@@ -16,7 +16,7 @@ _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
     """Return the message for the first such secret, or ""."""
-    allowed = {each.get("name") for each in account.get("secrets") or ()}
+    allowed = {reference.get("name") for reference in account.get("secrets") or ()}
     name = account["metadata"]["name"]
     end = f"is not allowed because service account {name} does not reference that"
     if not only_ephemeral:
@@ -34,7 +34,7 @@ def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral
 
 
 def _find_pull_problem(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
-    pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
+    pulled = {reference.get("name") for reference in account.get("imagePullSecrets") or ()}
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         if secret.get("name") not in pulled:
             return f'imagePullSecrets[{index}].name="{secret.get("name")}" {end} imagePullSecret'
@@ -43,10 +43,14 @@ def _find_pull_problem(account: Mapping[str, Any], spec: JsonObject, end: str) -
 
 def _list_environment_secrets(container: JsonObject) -> list[tuple[str, str]]:
     """(use, secret) for each secret of the environment."""
-    found = []
-    for each in container.get("env") or ():
-        reference = (each.get("valueFrom") or {}).get("secretKeyRef")
+    uses = []
+    for variable in container.get("env") or ():
+        reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
         if reference is not None:
-            found.append((f"envVar {each['name']}", reference.get("name", "")))
-    references = (each.get("secretRef") for each in container.get("envFrom") or ())
-    return found + [("envFrom", each.get("name", "")) for each in references if each is not None]
+            uses.append((f"envVar {variable['name']}", reference.get("name", "")))
+    references = (source.get("secretRef") for source in container.get("envFrom") or ())
+    return uses + [
+        ("envFrom", secret_reference.get("name", ""))
+        for secret_reference in references
+        if secret_reference is not None
+    ]

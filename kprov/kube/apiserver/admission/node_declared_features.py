@@ -29,13 +29,13 @@ class NodeDeclaredFeatureValidator(PodOnNodePlugin):
 
 def find_required_features(spec: JsonObject, before: JsonObject) -> list[str]:
     """Return the features that a kubelet needs to change `before` into `spec`, with the same containers."""
-    found = []
+    features = []
     if spec.get("resources") != before.get("resources"):
-        found.append("InPlacePodLevelResourcesVerticalScaling")
+        features.append("InPlacePodLevelResourcesVerticalScaling")
     pairs = zip(spec.get("initContainers") or (), before.get("initContainers") or (), strict=False)
     if any(
         old.get("restartPolicy") != "Always" and new.get("resources") != old.get("resources")
         for new, old in pairs
     ):
-        found.append("InPlacePodVerticalScalingInitContainers")
-    return found
+        features.append("InPlacePodVerticalScalingInitContainers")
+    return features

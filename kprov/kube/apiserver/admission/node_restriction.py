@@ -183,14 +183,14 @@ class NodeRestriction(WantsAuthorizer):
 
     async def _find(self, objects: ObjectReader, namespace: str, name: str, uid: str = "") -> JsonObject:
         """Find an object in the cache; wait until it is fresh before a 404. Raise StatusError 404."""
-        found = objects.lister.get(namespace, name)
-        if found is None or (uid and found["metadata"]["uid"] != uid):
+        obj = objects.lister.get(namespace, name)
+        if obj is None or (uid and obj["metadata"]["uid"] != uid):
             await objects.catch_up()
-            found = objects.lister.get(namespace, name)
-        if found is None:
+            obj = objects.lister.get(namespace, name)
+        if obj is None:
             # Upstream's listers have the resource in the singular in this message.
             raise status.not_found(objects.resource.singular, name)
-        return found
+        return obj
 
 
 def _check_pod_status(attributes: Attributes, node: str) -> None:

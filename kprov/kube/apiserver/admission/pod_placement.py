@@ -41,8 +41,8 @@ class PodTopologyLabels(AdmissionPlugin):
             node = (obj.get("spec") or {}).get("nodeName", "")
         else:
             return
-        found = self._nodes.get("", node) if node else None
-        labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+        stored_node = self._nodes.get("", node) if node else None
+        labels = ((stored_node or {}).get("metadata") or {}).get("labels") or {}
         copied = {key: labels[key] for key in _COPIED if key in labels}
         if copied:
             obj["metadata"]["labels"] = (obj["metadata"].get("labels") or {}) | copied
@@ -92,8 +92,10 @@ class ExtendedResourceToleration(AdmissionPlugin):
             spec["tolerations"] = tolerations
 
 
-def _is_same(one: JsonObject, other: JsonObject) -> bool:
-    return all(one.get(part) == other.get(part) for part in ("key", "operator", "effect", "value"))
+def _is_same(toleration: JsonObject, other_toleration: JsonObject) -> bool:
+    return all(
+        toleration.get(part) == other_toleration.get(part) for part in ("key", "operator", "effect", "value")
+    )
 
 
 def _is_extended(name: str) -> bool:

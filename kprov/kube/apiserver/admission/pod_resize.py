@@ -31,7 +31,7 @@ class PodResizeValidator(PodOnNodePlugin):
             there = Quantity.parse(allocatable.get(resource, "0"))
             wanted = asked.get(resource, ZERO)
             if wanted > there:
-                numbers = [each.milli_value if milli else each.value for each in (wanted, there)]
+                numbers = [quantity.milli_value if milli else quantity.value for quantity in (wanted, there)]
                 told.append(f"{resource}, requested: {numbers[0]}, allocatable: {numbers[1]}")
         if told:
             text = f"node didn't have enough allocatable resources: {'; '.join(told)}"

@@ -73,11 +73,11 @@ class PodSecurity(WantsConfiguration):
         """Defaults and exemptions of a PodSecurityConfiguration."""
         check_configuration(source, self.name, _KINDS, _SHAPE)
         self._defaults = _parse_defaults(source.get("defaults") or {})
-        given = source.get("exemptions") or {}
+        exemptions = source.get("exemptions") or {}
         self._exempt = _Exemptions(
-            usernames=_parse_exempt(given, "usernames", _check_username),
-            namespaces=_parse_exempt(given, "namespaces", names.is_dns1123_label),
-            runtime_classes=_parse_exempt(given, "runtimeClasses", names.is_dns1123_subdomain),
+            usernames=_parse_exempt(exemptions, "usernames", _check_username),
+            namespaces=_parse_exempt(exemptions, "namespaces", names.is_dns1123_label),
+            runtime_classes=_parse_exempt(exemptions, "runtimeClasses", names.is_dns1123_subdomain),
         )
 
     async def validate(self, attributes: Attributes) -> None:
@@ -155,13 +155,13 @@ class PodSecurity(WantsConfiguration):
 
         if enforce:
             _annotate(attributes, "enforce-policy", str(policy.enforce))
-        if found := violations(policy.audit):
-            text = f'would violate PodSecurity "{policy.audit}": {found}'
+        if reasons := violations(policy.audit):
+            text = f'would violate PodSecurity "{policy.audit}": {reasons}'
             _annotate(attributes, "audit-violations", text)
-        if enforce and (found := violations(policy.enforce)):
-            raise forbidden_error(attributes, f'violates PodSecurity "{policy.enforce}": {found}')
-        if found := violations(policy.warn):
-            attributes.context.warnings.append(f'would violate PodSecurity "{policy.warn}": {found}')
+        if enforce and (reasons := violations(policy.enforce)):
+            raise forbidden_error(attributes, f'violates PodSecurity "{policy.enforce}": {reasons}')
+        if reasons := violations(policy.warn):
+            attributes.context.warnings.append(f'would violate PodSecurity "{policy.warn}": {reasons}')
 
     def _check_namespace(self, attributes: Attributes, obj: JsonObject) -> None:
         labels = obj["metadata"].get("labels") or {}
@@ -202,11 +202,11 @@ class PodSecurity(WantsConfiguration):
         end = time.monotonic() + _MOST_SECONDS
         pods = self._select_pods(self._pods.list(namespace))
         checked = 0
-        found: dict[str, list[str]] = {}
+        pods_by_reasons: dict[str, list[str]] = {}
         for pod in pods[:_MOST_PODS]:
-            reasons = [each.reason for each in evaluate(level, pod["metadata"], pod["spec"])]
+            reasons = [violation.reason for violation in evaluate(level, pod["metadata"], pod["spec"])]
             if reasons:
-                found.setdefault(", ".join(reasons), []).append(pod["metadata"]["name"])
+                pods_by_reasons.setdefault(", ".join(reasons), []).append(pod["metadata"]["name"])
             checked += 1
             if time.monotonic() > end:
                 break
@@ -214,10 +214,12 @@ class PodSecurity(WantsConfiguration):
         if checked < len(pods):
             text = "new PodSecurity enforce level only checked against the first "
             warnings.append(f"{text}{checked} of {len(pods)} existing pods")
-        if found:
+        if pods_by_reasons:
             text = f'existing pods in namespace "{namespace}" violate'
             warnings.append(f'{text} the new PodSecurity enforce level "{level}"')
-        return warnings + sorted(f"{_format_names(names)}: {reasons}" for reasons, names in found.items())
+        return warnings + sorted(
+            f"{_format_names(names)}: {reasons}" for reasons, names in pods_by_reasons.items()
+        )
 
     def _select_pods(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
         """Return the pods that are not exempt, with one pod of each controller first."""
@@ -228,7 +230,7 @@ class PodSecurity(WantsConfiguration):
             if pod["spec"].get("runtimeClassName") in self._exempt.runtime_classes:
                 continue
             owners = pod["metadata"].get("ownerReferences") or ()
-            owner = next((each["uid"] for each in owners if each.get("controller")), None)
+            owner = next((reference["uid"] for reference in owners if reference.get("controller")), None)
             (later if owner in seen else first).append(pod)
             if owner is not None:
                 seen.add(owner)
@@ -257,7 +259,7 @@ def _is_significant(pod: JsonObject, old: JsonObject) -> bool:
     spec, before = pod.get("spec") or {}, old.get("spec") or {}
     for kind in ("containers", "initContainers"):
         new, had = spec.get(kind) or [], before.get(kind) or []
-        if [each.get("image") for each in new] != [each.get("image") for each in had]:
+        if [container.get("image") for container in new] != [container.get("image") for container in had]:
             return True
     images = {
         ephemeral_container["name"]: ephemeral_container.get("image")
@@ -274,24 +276,24 @@ def _check_username(value: str) -> list[str]:
     return [] if value else ["username must not be empty"]
 
 
-def _parse_exempt(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
+def _parse_exempt(exemptions: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
     """Return the exemptions of a field. Raise ConfigurationError for invalid or duplicate ones."""
-    found: set[str] = set()
-    for index, value in enumerate(given.get(field) or ()):
-        why = wrong(value) or (["Duplicate value"] if value in found else [])
+    values: set[str] = set()
+    for index, value in enumerate(exemptions.get(field) or ()):
+        why = wrong(value) or (["Duplicate value"] if value in values else [])
         if why:
             where = f"configuration of PodSecurity: exemptions.{field}[{index}]"
             raise ConfigurationError(f"{where}: {value!r}: {', '.join(why)}")
-        found.add(value)
-    return frozenset(found)
+        values.add(value)
+    return frozenset(values)
 
 
-def _parse_defaults(given: JsonObject) -> Policy:
+def _parse_defaults(defaults: JsonObject) -> Policy:
     modes = {}
     for mode in MODES:
         try:
-            level = levels.parse_level(given.get(mode) or levels.PRIVILEGED)
-            minor = levels.parse_version(given.get(f"{mode}-version") or "latest")
+            level = levels.parse_level(defaults.get(mode) or levels.PRIVILEGED)
+            minor = levels.parse_version(defaults.get(f"{mode}-version") or "latest")
         except ValueError as error:
             raise ConfigurationError(f"configuration of PodSecurity: defaults.{mode}: {error}") from error
         modes[mode] = LevelVersion(level, minor)

@@ -46,9 +46,9 @@ class Priority(AdmissionPlugin):
                 if spec.get(field) is None and old.get(field) is not None:
                     spec[field] = old[field]
             return
-        found = await self._find_class(attributes, spec)
-        value = found.get("value", 0) if found else 0
-        policy = (found or {}).get("preemptionPolicy") or "PreemptLowerPriority"
+        priority_class = await self._find_class(attributes, spec)
+        value = priority_class.get("value", 0) if priority_class else 0
+        policy = (priority_class or {}).get("preemptionPolicy") or "PreemptLowerPriority"
         if spec.get("priority") not in (None, value):
             text = (
                 f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
@@ -78,8 +78,12 @@ class Priority(AdmissionPlugin):
             raise forbidden_error(attributes, text)
 
     def _find_default(self) -> Mapping[str, Any] | None:
-        defaults = [found for found in self._classes.lister.list_shared() if found.get("globalDefault")]
-        return min(defaults, key=lambda found: found["value"], default=None)
+        defaults = [
+            priority_class
+            for priority_class in self._classes.lister.list_shared()
+            if priority_class.get("globalDefault")
+        ]
+        return min(defaults, key=lambda priority_class: priority_class["value"], default=None)
 
     async def _find_class(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")

@@ -53,16 +53,19 @@ def charge(
     negative = sorted(name for name, amount in usage.items() if amount.nanos < 0)
     if negative:
         raise forbidden_error(attributes, f"quota usage is negative for resource(s): {','.join(negative)}")
-    deltas = {each.name: _drop_zeros(_compute_delta(each, attributes, evaluator, usage)) for each in matching}
+    deltas = {
+        tracked_quota.name: _drop_zeros(_compute_delta(tracked_quota, attributes, evaluator, usage))
+        for tracked_quota in matching
+    }
     if matching and not any(deltas.values()):
         return {}
     if not matching and not _drop_zeros(_compute_delta(None, attributes, evaluator, usage)):
         return {}
     _check_coverage(attributes, evaluator, limited, usage, covered, quotas)
     return {
-        each.name: used
-        for each in matching
-        if (used := _fit_delta(each, attributes, deltas[each.name])) is not None
+        tracked_quota.name: used
+        for tracked_quota in matching
+        if (used := _fit_delta(tracked_quota, attributes, deltas[tracked_quota.name])) is not None
     }
 
 
@@ -126,15 +129,16 @@ def _check_coverage(
         return
     resource = attributes.resource
     own = [
-        each
-        for each in limited
-        if (each.get("apiGroup") or "", each.get("resource")) == (resource.group, resource.plural)
+        limited_resource
+        for limited_resource in limited
+        if (limited_resource.get("apiGroup") or "", limited_resource.get("resource"))
+        == (resource.group, resource.plural)
     ]
     bounded = {
         name
-        for each in own
+        for limited_resource in own
         for name, amount in usage.items()
-        if amount.nanos > 0 and any(part in name for part in each.get("matchContains") or ())
+        if amount.nanos > 0 and any(part in name for part in limited_resource.get("matchContains") or ())
     }
     if bounded - covered:
         raise forbidden_error(
@@ -143,7 +147,9 @@ def _check_coverage(
     if not evaluator.has_scopes or attributes.obj is None:
         return
     wanted = _match_scopes(
-        evaluator, attributes.obj, (s for each in limited for s in each.get("matchScopes") or ())
+        evaluator,
+        attributes.obj,
+        (s for limited_resource in limited for s in limited_resource.get("matchScopes") or ()),
     )
     told = {
         scope["scopeName"]
@@ -153,8 +159,8 @@ def _check_coverage(
     lacking = [scope for scope in wanted if scope["scopeName"] not in told]
     if lacking:
         shown = " ".join(
-            f"{{{each['scopeName']} {each.get('operator', '')} [{' '.join(each.get('values') or ())}]}}"
-            for each in lacking
+            f"{{{scope['scopeName']} {scope.get('operator', '')} [{' '.join(scope.get('values') or ())}]}}"
+            for scope in lacking
         )
         text = f"insufficient quota to match these scopes: [{shown}]"
         # Upstream returns an error without a Status here, which its handlers turn into a 500.

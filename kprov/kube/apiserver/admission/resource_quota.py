@@ -132,7 +132,7 @@ class ResourceQuota(WantsConfiguration):
             await self._decide(namespace, batch)
         finally:
             # Only after a cancellation: another waiter continues with the rest.
-            waiting += [each for each in batch if not each.done]
+            waiting += [waiter for waiter in batch if not waiter.done]
 
     async def _decide(self, namespace: str, batch: Sequence[_Waiter]) -> None:
         only: set[str] | None = None
@@ -147,7 +147,7 @@ class ResourceQuota(WantsConfiguration):
                 continue
             for waiter, error in denied.items():
                 waiter.end(error)
-            lost = {each.name for each in charged if not await self._write(namespace, each)}
+            lost = {quota.name for quota in charged if not await self._write(namespace, quota)}
             if not lost:
                 for waiter in batch:
                     if not waiter.done:
@@ -176,16 +176,16 @@ class ResourceQuota(WantsConfiguration):
                 continue
             if waiter.attributes.context.dry_run:
                 continue
-            for name, each in used.items():
-                if each != by_name[name].used:
-                    by_name[name].used = each
+            for name, amounts in used.items():
+                if amounts != by_name[name].used:
+                    by_name[name].used = amounts
                     changed.add(name)
         return denied, [by_name[name] for name in sorted(changed)]
 
     def _list_quotas(self, namespace: str, only: set[str] | None) -> list[TrackedQuota]:
-        found = self._known.get(namespace, {})
+        quotas = self._known.get(namespace, {})
         return [
-            TrackedQuota.from_quota(quota) for name, quota in found.items() if only is None or name in only
+            TrackedQuota.from_quota(quota) for name, quota in quotas.items() if only is None or name in only
         ]
 
     async def _write(self, namespace: str, tracked: TrackedQuota) -> bool:
@@ -220,18 +220,18 @@ class ResourceQuota(WantsConfiguration):
             self._keep_newest(obj)
             return
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-        found = self._known.get(namespace, {})
-        found.pop(name, None)
-        if not found:
+        quotas = self._known.get(namespace, {})
+        quotas.pop(name, None)
+        if not quotas:
             self._known.pop(namespace, None)
 
     def _keep_newest(self, obj: JsonObject) -> None:
         """Keep the newer of the cached quota and the one that was written here."""
         metadata = obj["metadata"]
-        found = self._known.setdefault(metadata["namespace"], {})
-        known = found.get(metadata["name"])
+        quotas = self._known.setdefault(metadata["namespace"], {})
+        known = quotas.get(metadata["name"])
         if known is None or _read_version(known) <= _read_version(obj):
-            found[metadata["name"]] = obj
+            quotas[metadata["name"]] = obj
 
 
 def _read_version(obj: JsonObject) -> int:

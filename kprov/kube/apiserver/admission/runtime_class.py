@@ -28,25 +28,25 @@ class RuntimeClass(AdmissionPlugin):
     async def admit(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
-        found = await self._find_class(attributes, attributes.obj["spec"])
-        if found is None:
+        runtime_class = await self._find_class(attributes, attributes.obj["spec"])
+        if runtime_class is None:
             return
         spec = attributes.obj["spec"]
-        overhead = (found.get("overhead") or {}).get("podFixed")
-        if found.get("overhead") is not None:
+        overhead = (runtime_class.get("overhead") or {}).get("podFixed")
+        if runtime_class.get("overhead") is not None:
             if spec.get("overhead") and not _are_equal(spec["overhead"], overhead or {}):
                 raise _overhead_error(attributes)
             if overhead:
                 spec["overhead"] = overhead
-        _apply_scheduling(attributes, spec, found.get("scheduling") or {})
+        _apply_scheduling(attributes, spec, runtime_class.get("scheduling") or {})
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
         spec = attributes.obj["spec"]
-        found = await self._find_class(attributes, spec)
-        if found is not None and found.get("overhead") is not None:
-            if not _are_equal(spec.get("overhead") or {}, found["overhead"].get("podFixed") or {}):
+        runtime_class = await self._find_class(attributes, spec)
+        if runtime_class is not None and runtime_class.get("overhead") is not None:
+            if not _are_equal(spec.get("overhead") or {}, runtime_class["overhead"].get("podFixed") or {}):
                 raise _overhead_error(attributes)
         elif spec.get("overhead") is not None:
             text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
@@ -56,13 +56,13 @@ class RuntimeClass(AdmissionPlugin):
         name = spec.get("runtimeClassName")
         if name is None:
             return None
-        found = self._classes.lister.get("", name)
-        if found is None:
+        runtime_class = self._classes.lister.get("", name)
+        if runtime_class is None:
             await self._classes.catch_up()
-            found = self._classes.lister.get("", name)
-        if found is None:
+            runtime_class = self._classes.lister.get("", name)
+        if runtime_class is None:
             raise forbidden_error(attributes, f'pod rejected: RuntimeClass "{name}" not found')
-        return found
+        return runtime_class
 
 
 def _overhead_error(attributes: Attributes) -> Exception:
@@ -70,9 +70,9 @@ def _overhead_error(attributes: Attributes) -> Exception:
     return forbidden_error(attributes, text)
 
 
-def _are_equal(one: JsonObject, other: JsonObject) -> bool:
-    return one.keys() == other.keys() and all(
-        Quantity.parse(one[name]).nanos == Quantity.parse(other[name]).nanos for name in one
+def _are_equal(amounts: JsonObject, other_amounts: JsonObject) -> bool:
+    return amounts.keys() == other_amounts.keys() and all(
+        Quantity.parse(amounts[name]).nanos == Quantity.parse(other_amounts[name]).nanos for name in amounts
     )
 
 

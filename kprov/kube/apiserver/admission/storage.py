@@ -29,8 +29,8 @@ def find_default_class(classes: Sequence[JsonObject], annotations: Sequence[str]
         for class_ in classes
         if any((class_["metadata"].get("annotations") or {}).get(name) == "true" for name in annotations)
     ]
-    defaults.sort(key=lambda each: each["metadata"]["name"])
-    return max(defaults, key=lambda each: each["metadata"]["creationTimestamp"], default=None)
+    defaults.sort(key=lambda class_: class_["metadata"]["name"])
+    return max(defaults, key=lambda class_: class_["metadata"]["creationTimestamp"], default=None)
 
 
 class DefaultStorageClass(AdmissionPlugin):
@@ -99,8 +99,10 @@ class PersistentVolumeClaimResize(AdmissionPlugin):
         if (attributes.old.get("status") or {}).get("phase") != "Bound":
             raise forbidden_error(attributes, "Only bound persistent volume claims can be expanded")
         name = _find_class_name(attributes.obj)
-        found = self._classes.get("", name) if name and name == _find_class_name(attributes.old) else None
-        if not (found or {}).get("allowVolumeExpansion"):
+        storage_class = (
+            self._classes.get("", name) if name and name == _find_class_name(attributes.old) else None
+        )
+        if not (storage_class or {}).get("allowVolumeExpansion"):
             text = (
                 "only dynamically provisioned pvc can be resized and the storageclass that provisions the "
                 "pvc must support resize"

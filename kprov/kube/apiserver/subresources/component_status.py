@@ -38,8 +38,8 @@ async def read_component_statuses(call: Call) -> Reply:
     if call.context.info.verb == "get":
         if call.name not in names:
             raise status.not_found("componentstatus", call.name)
-        found = await _build_status(call.registry, call.name)
-        return Reply({"kind": "ComponentStatus", "apiVersion": "v1", **found})
+        component_status = await _build_status(call.registry, call.name)
+        return Reply({"kind": "ComponentStatus", "apiVersion": "v1", **component_status})
     selected = [name for name in names if _is_selected(call, name)]
     items = await asyncio.gather(*(_build_status(call.registry, name) for name in selected))
     return Reply({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": list(items)})

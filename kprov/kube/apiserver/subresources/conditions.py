@@ -6,9 +6,9 @@ from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def set_condition(found: JsonObject, condition: JsonObject) -> None:
+def set_condition(object_status: JsonObject, condition: JsonObject) -> None:
     """Set a condition in place. Its transition time changes only with its status."""
-    conditions: list[JsonObject] = list(found.get("conditions") or ())
+    conditions: list[JsonObject] = list(object_status.get("conditions") or ())
     condition = {"lastTransitionTime": timestamps.now(), **condition}
     for index, old in enumerate(conditions):
         if old.get("type") == condition["type"]:
@@ -18,10 +18,11 @@ def set_condition(found: JsonObject, condition: JsonObject) -> None:
             break
     else:
         conditions.append(condition)
-    found["conditions"] = conditions
+    object_status["conditions"] = conditions
 
 
-def find_condition(found: JsonObject, type_: str) -> JsonObject | None:
+def find_condition(object_status: JsonObject, type_: str) -> JsonObject | None:
     return next(
-        (condition for condition in found.get("conditions") or () if condition.get("type") == type_), None
+        (condition for condition in object_status.get("conditions") or () if condition.get("type") == type_),
+        None,
     )

@@ -33,15 +33,15 @@ def is_terminal(pod: JsonObject) -> bool:
 def select_budgets(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
     """Return the budgets that select the pod. budgets: of its namespace. Invalid selectors select nothing."""
     labels = pod["metadata"].get("labels") or {}
-    found = []
+    matching_budgets = []
     for budget in budgets:
         try:
             selector = LabelSelector.from_object((budget.get("spec") or {}).get("selector"))
         except SelectorError:
             continue
         if selector.matches(labels):
-            found.append(budget)
-    return found
+            matching_budgets.append(budget)
+    return matching_budgets
 
 
 def allows_unhealthy_eviction(pod: JsonObject, budget: JsonObject) -> bool:
@@ -51,38 +51,38 @@ def allows_unhealthy_eviction(pod: JsonObject, budget: JsonObject) -> bool:
         return False
     if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
-    found = budget.get("status") or {}
-    desired = found.get("desiredHealthy") or 0
-    return desired > 0 and (found.get("currentHealthy") or 0) >= desired
+    budget_status = budget.get("status") or {}
+    desired = budget_status.get("desiredHealthy") or 0
+    return desired > 0 and (budget_status.get("currentHealthy") or 0) >= desired
 
 
 def decrement_budget(budget: JsonObject, pod_name: str) -> JsonObject:
     """Take one allowed disruption from the budget, in place. Raise TooManyRequests, Forbidden."""
-    metadata, found = budget["metadata"], budget.setdefault("status", {})
+    metadata, budget_status = budget["metadata"], budget.setdefault("status", {})
     name = metadata["name"]
-    if (found.get("observedGeneration") or 0) < (metadata.get("generation") or 0):
+    if (budget_status.get("observedGeneration") or 0) < (metadata.get("generation") or 0):
         raise still_processing_error(name)
-    allowed = found.get("disruptionsAllowed") or 0
+    allowed = budget_status.get("disruptionsAllowed") or 0
     if allowed < 0:
         raise status.forbidden(_RESOURCE, name, "pdb disruptions allowed is negative")
-    if len(found.get("disruptedPods") or {}) > MAX_DISRUPTED_PODS:
+    if len(budget_status.get("disruptedPods") or {}) > MAX_DISRUPTED_PODS:
         text = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
         raise status.forbidden(_RESOURCE, name, text)
     if allowed == 0:
-        raise _too_many_requests(0, _describe_refusal(name, found))
-    found["disruptionsAllowed"] = allowed - 1
+        raise _too_many_requests(0, _describe_refusal(name, budget_status))
+    budget_status["disruptionsAllowed"] = allowed - 1
     if allowed == 1:
         set_condition(
-            found,
+            budget_status,
             {
                 "type": "DisruptionAllowed",
                 "status": "False",
                 "reason": "InsufficientPods",
                 "message": "",
-                "observedGeneration": found.get("observedGeneration") or 0,
+                "observedGeneration": budget_status.get("observedGeneration") or 0,
             },
         )
-    found["disruptedPods"] = (found.get("disruptedPods") or {}) | {pod_name: timestamps.now()}
+    budget_status["disruptedPods"] = (budget_status.get("disruptedPods") or {}) | {pod_name: timestamps.now()}
     return budget
 
 
@@ -99,10 +99,10 @@ def _too_many_requests(seconds: int, cause: str) -> status.StatusError:
     return status.failure(429, "TooManyRequests", _VIOLATES, details)
 
 
-def _describe_refusal(name: str, found: JsonObject) -> str:
-    condition = find_condition(found, "DisruptionAllowed") or {}
+def _describe_refusal(name: str, budget_status: JsonObject) -> str:
+    condition = find_condition(budget_status, "DisruptionAllowed") or {}
     message = condition.get("message") if condition.get("status") == "False" else None
-    healthy, desired = found.get("currentHealthy") or 0, found.get("desiredHealthy") or 0
+    healthy, desired = budget_status.get("currentHealthy") or 0, budget_status.get("desiredHealthy") or 0
     if message and condition.get("reason") == "SyncFailed":
         return (
             f"The disruption budget {name} does not allow evicting pods currently because it failed sync: "

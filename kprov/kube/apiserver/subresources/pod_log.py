@@ -108,14 +108,14 @@ def _decompress(connection: ClientConnection, head: ResponseHead) -> AsyncIterat
 
 async def _read_error(pieces: AsyncIterator[bytes]) -> bytes:
     """Read the beginning of an error: what arrives in time. A broken body has no more."""
-    found = b""
+    beginning = b""
     with contextlib.suppress(*FAILURES, encodings.InvalidEncodingError):
         async with asyncio.timeout(_ERROR_SECONDS):
             async for piece in pieces:
-                found += piece
-                if len(found) >= _ERROR_BYTES:
+                beginning += piece
+                if len(beginning) >= _ERROR_BYTES:
                     break
-    return found[:_ERROR_BYTES]
+    return beginning[:_ERROR_BYTES]
 
 
 def _format_time(text: str) -> str:
@@ -127,9 +127,12 @@ def _format_time(text: str) -> str:
 
 def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the kubelet's parameters. Raise Invalid for wrong values, BadRequest for other types."""
-    found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
+    parameters = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
-    numbers = {each: parse_integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
+    numbers = {
+        parameter: parse_integer(query, parameter)
+        for parameter in ("sinceSeconds", "tailLines", "limitBytes")
+    }
     since_time = query.get("sinceTime")
     if since_time and not timestamps.is_valid(since_time):
         shown = status.quoted(since_time)
@@ -150,10 +153,10 @@ def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
         errors.append(field.forbidden("stream", "may not be specified"))
     if errors:
         raise status.invalid("", "PodLogOptions", name, errors)
-    found += [(each, str(value)) for each, value in numbers.items() if value is not None]
+    parameters += [(parameter, str(value)) for parameter, value in numbers.items() if value is not None]
     if since_time is not None:
-        found.append(("sinceTime", _format_time(since_time)))
-    return found
+        parameters.append(("sinceTime", _format_time(since_time)))
+    return parameters
 
 
 def convert_error(code: int, text: str, name: str) -> status.StatusError:

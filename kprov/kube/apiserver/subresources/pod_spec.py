@@ -129,9 +129,9 @@ class ResizeStrategy(PodStrategy):
 
 def _resize_all(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
     """Return the old containers with the new resources. Validation rejects renamed and reordered ones."""
-    if [one.get("name") for one in new] != [one["name"] for one in before]:
+    if [container.get("name") for container in new] != [container["name"] for container in before]:
         return new
-    return [_resize(one, other) for one, other in zip(before, new, strict=True)]
+    return [_resize(old_container, container) for old_container, container in zip(before, new, strict=True)]
 
 
 def _resize(before: JsonObject, new: JsonObject) -> JsonObject:

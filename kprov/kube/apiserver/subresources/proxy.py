@@ -74,11 +74,11 @@ class ProxyHandlers:
             ip = address.get("ip", "")
             return pod is not None and ip in _list_ips(pod) and backend_address.is_allowed(ip)
 
-        found = [endpoint for endpoint in list_endpoints(endpoints, port) if is_pod(endpoint[0])]
-        if not found:
+        pod_endpoints = [endpoint for endpoint in list_endpoints(endpoints, port) if is_pod(endpoint[0])]
+        if not pod_endpoints:
             asked = call.name if endpoints.get("subsets") else name
             raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")
-        address, number = random.choice(found)  # noqa: S311  only spreads load
+        address, number = random.choice(pod_endpoints)  # noqa: S311  only spreads load
         base = f"{scheme or 'http'}://{backend_address.join_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
@@ -142,28 +142,28 @@ def find_port_name(service: JsonObject, number: int) -> str:
 def list_endpoints(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
     """Return the ready addresses with the number of the named port."""
     return [
-        (address, each["port"])
+        (address, endpoint_port["port"])
         for subset in endpoints.get("subsets") or ()
-        for each in subset.get("ports") or ()
-        if each.get("name", "") == port
+        for endpoint_port in subset.get("ports") or ()
+        if endpoint_port.get("name", "") == port
         for address in subset.get("addresses") or ()
     ]
 
 
 def _list_ips(pod: JsonObject) -> list[str]:
-    found = pod.get("status") or {}
-    listed = [each["ip"] for each in found.get("podIPs") or () if each.get("ip")]
-    return listed or ([found["podIP"]] if found.get("podIP") else [])
+    pod_status = pod.get("status") or {}
+    listed = [entry["ip"] for entry in pod_status.get("podIPs") or () if entry.get("ip")]
+    return listed or ([pod_status["podIP"]] if pod_status.get("podIP") else [])
 
 
 async def _check_host(host: str) -> None:
     """Raise BadRequest for a forbidden host."""
     if backend_address.parse_ip(host) is None:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            address_infos = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError as error:
             raise status.bad_request(f"lookup {host}: no such host") from error
-        addresses = [str(each[4][0]).partition("%")[0] for each in found]
+        addresses = [str(address_info[4][0]).partition("%")[0] for address_info in address_infos]
     else:
         addresses = [host]
     if not all(map(backend_address.is_allowed, addresses)):

@@ -92,12 +92,12 @@ def _parse_fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bo
         except SelectorError:
             return [], True
         return [(term.field, term.value, not term.negated) for term in terms], False
-    found = [
+    valid_terms = [
         (requirement.get("key") or "", requirement["values"][0], requirement["operator"] == "In")
         for requirement in requirements
         if requirement.get("operator") in _WITH_VALUES and len(requirement.get("values") or ()) == 1
     ]
-    return found, len(found) < len(requirements)
+    return valid_terms, len(valid_terms) < len(requirements)
 
 
 def _parse_labels(selector: JsonObject) -> tuple[bool, bool]:

@@ -71,9 +71,9 @@ class AccessReviews:
         review = await call.read_object()
         spec = review.get("spec") or {}
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-        given = review.setdefault("metadata", {})
-        metadata.check_namespace(given.get("namespace"), call.namespace)
-        given["namespace"] = call.namespace
+        review_metadata = review.setdefault("metadata", {})
+        metadata.check_namespace(review_metadata.get("namespace"), call.namespace)
+        review_metadata["namespace"] = call.namespace
         later = []
         if resource is not None and resource.get("namespace", "") != call.namespace:
             named = resource.get("namespace", "")
@@ -135,8 +135,8 @@ class AccessReviews:
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
         errors = [*errors, *review_selectors.validate(resource)]
         kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
-        given = _clean_metadata(call, review)
-        if any(value for name, value in given.items() if name not in kept):
+        review_metadata = _clean_metadata(call, review)
+        if any(value for name, value in review_metadata.items() if name not in kept):
             text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
             errors = [*errors, field.invalid("metadata", _add_managed_fields(call, review), text)]
         errors += later
@@ -222,19 +222,19 @@ class IdentityReviews:
 
 def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
     """Remove metadata that only the server may set from the review; return the metadata."""
-    given: JsonObject = review.get("metadata") or {}
-    review["metadata"] = given
+    review_metadata: JsonObject = review.get("metadata") or {}
+    review["metadata"] = review_metadata
     for name in _SYSTEM if call.resource.namespaced else (*_SYSTEM, "namespace"):
-        given.pop(name, None)
-    return given
+        review_metadata.pop(name, None)
+    return review_metadata
 
 
 def _add_managed_fields(call: Call, review: JsonObject) -> JsonObject:
     """Add managedFields, in upstream's order of fields."""
     owned = copy.deepcopy(review)
     Ownership(call.resource, Strategy(), object_schema.builtin()).note(call.context, None, owned)
-    found = owned["metadata"]
-    return {name: found[name] for name in (*_METADATA, *found) if name in found}
+    owned_metadata = owned["metadata"]
+    return {name: owned_metadata[name] for name in (*_METADATA, *owned_metadata) if name in owned_metadata}
 
 
 def _build_user(spec: JsonObject) -> UserInfo:

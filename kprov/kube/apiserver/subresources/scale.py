@@ -66,8 +66,8 @@ async def handle_scale(call: Call) -> Reply:
 
 def build_scale(parent: JsonObject) -> JsonObject:
     """Return the Scale of a workload."""
-    metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
-    shown: JsonObject = {"replicas": found.get("replicas", 0)}
+    metadata, spec, parent_status = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
+    shown: JsonObject = {"replicas": parent_status.get("replicas", 0)}
     selector = _format_selector(spec.get("selector"))
     if selector:
         shown["selector"] = selector

@@ -48,18 +48,18 @@ class TokenRequestHandler:
             context=call.context, operation="CREATE", resource=call.resource, subresource="token",
             namespace=call.namespace, name=call.name, obj=request, old=None, options={},
         )  # fmt: skip
-        given = request.setdefault("metadata", {})
-        metadata.check_namespace(given.get("namespace"), call.namespace)
+        request_metadata = request.setdefault("metadata", {})
+        metadata.check_namespace(request_metadata.get("namespace"), call.namespace)
         spec = request.setdefault("spec", {})
         if spec.get("expirationSeconds") is None:
             spec["expirationSeconds"] = _DEFAULT
         field_ownership.update(None, request, _GVK, manager=call.context.manager, subresource="token")
         await call.admission.admit(attributes)
-        _check_name(given, call)
+        _check_name(request_metadata, call)
         account = await self._registry.store("", "serviceaccounts").get(
             call.context, call.namespace, call.name
         )
-        _check_uid(given, account["metadata"])
+        _check_uid(request_metadata, account["metadata"])
         seconds = spec["expirationSeconds"]
         self._check_seconds(seconds)
         audiences = spec.get("audiences") or self._audiences
@@ -151,18 +151,18 @@ def _parse_group(reference: JsonObject) -> str:
     return parts[0] if len(parts) == 2 else ""
 
 
-def _check_name(given: JsonObject, call: Call) -> None:
+def _check_name(request_metadata: JsonObject, call: Call) -> None:
     """Raise StatusError 422 if the request has another name than the path."""
-    if given.get("name") and given["name"] != call.name:
+    if request_metadata.get("name") and request_metadata["name"] != call.name:
         text = "must match the service account name if specified"
-        error = field.invalid("metadata.name", given["name"], text)
+        error = field.invalid("metadata.name", request_metadata["name"], text)
         raise status.invalid("authentication.k8s.io", "TokenRequest", call.name, [error])
 
 
-def _check_uid(given: JsonObject, account: JsonObject) -> None:
-    if given.get("uid") and given["uid"] != account["uid"]:
+def _check_uid(request_metadata: JsonObject, account: JsonObject) -> None:
+    if request_metadata.get("uid") and request_metadata["uid"] != account["uid"]:
         text = (
-            f"the UID in the token request ({given['uid']}) does not match the UID of the service "
+            f"the UID in the token request ({request_metadata['uid']}) does not match the UID of the service "
             f"account ({account['uid']})"
         )
         raise status.conflict("TokenRequest.authentication.k8s.io", account["name"], text)

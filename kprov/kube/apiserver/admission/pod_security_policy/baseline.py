@@ -48,8 +48,8 @@ def check_app_armor(metadata: JsonMapping, spec: JsonMapping) -> Violation | Non
         return None if app_armor_profile is None else str(app_armor_profile.get("type", ""))
 
     def is_bad(context: JsonMapping) -> bool:
-        found = profile(context)
-        return found is not None and found not in _PROFILES
+        profile_type = profile(context)
+        return profile_type is not None and profile_type not in _PROFILES
 
     who = find_setters(spec, is_bad)
     contexts = [find_context(spec), *map(find_context, list_containers(spec))]
@@ -90,16 +90,18 @@ def check_capabilities(metadata: JsonMapping, spec: JsonMapping) -> Violation | 
 
 def check_host_namespaces(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
-    found = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
-    return Violation("host namespaces", ", ".join(found)) if found else None
+    settings = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    return Violation("host namespaces", ", ".join(settings)) if settings else None
 
 
 def check_host_path_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
-    found = [volume["name"] for volume in spec.get("volumes") or () if volume.get("hostPath") is not None]
-    if not found:
+    volume_names = [
+        volume["name"] for volume in spec.get("volumes") or () if volume.get("hostPath") is not None
+    ]
+    if not volume_names:
         return None
-    return Violation("hostPath volumes", f"{pluralize('volume', len(found))} {quote(found)}")
+    return Violation("hostPath volumes", f"{pluralize('volume', len(volume_names))} {quote(volume_names)}")
 
 
 def check_host_ports(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
@@ -113,7 +115,7 @@ def check_host_ports(metadata: JsonMapping, spec: JsonMapping) -> Violation | No
     bad = [name for name, ports in used.items() if ports]
     if not bad:
         return None
-    ports = sorted({port for each in used.values() for port in each})
+    ports = sorted({port for container_ports in used.values() for port in container_ports})
     verb = pluralize("uses", len(bad), "use")
     return Violation(
         "hostPort", f"{format_containers(bad)} {verb} {pluralize('hostPort', len(ports))} {', '.join(ports)}"
@@ -205,15 +207,18 @@ def check_seccomp(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     """Before 1.19 annotations had the profiles."""
     annotations = metadata.get("annotations") or {}
     keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + container["name"] for container in list_containers(spec))]
-    found = sorted({
+    forbidden_annotations = sorted({
         f"{key}={json.dumps(annotations[key], ensure_ascii=False)}"
         for key in keys
         if key in annotations and annotations[key] not in {"runtime/default", "docker/default"}
         if not annotations[key].startswith("localhost/")
     })  # fmt: skip
-    if not found:
+    if not forbidden_annotations:
         return None
-    return Violation("seccompProfile", f"forbidden {pluralize('annotation', len(found))} {', '.join(found)}")
+    return Violation(
+        "seccompProfile",
+        f"forbidden {pluralize('annotation', len(forbidden_annotations))} {', '.join(forbidden_annotations)}",
+    )
 
 
 def check_seccomp_19(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
@@ -239,12 +244,12 @@ def has_bad_seccomp(context: JsonMapping) -> bool:
 def _build_sysctl_check(allowed: frozenset[str]) -> Check:
     def check(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         del metadata
-        found = [
+        forbidden_sysctls = [
             sysctl["name"]
             for sysctl in find_context(spec).get("sysctls") or ()
             if sysctl["name"] not in allowed
         ]
-        return Violation("forbidden sysctls", ", ".join(found)) if found else None
+        return Violation("forbidden sysctls", ", ".join(forbidden_sysctls)) if forbidden_sysctls else None
 
     return check
 

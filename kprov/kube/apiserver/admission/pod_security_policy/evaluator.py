@@ -56,8 +56,8 @@ def evaluate(level: LevelVersion, metadata: JsonMapping, spec: JsonMapping) -> l
     """Return the violations of a pod at a level."""
     if level.level == PRIVILEGED:
         return []
-    found = (check(metadata, spec) for check in list_checks(level))
-    return [each for each in found if each is not None]
+    results = (check(metadata, spec) for check in list_checks(level))
+    return [violation for violation in results if violation is not None]
 
 
 @lru_cache(maxsize=256)
@@ -73,9 +73,9 @@ def list_checks(level: LevelVersion) -> tuple[Check, ...]:
 
 
 def _select_versions(table: dict[str, _Versions], minor: int) -> dict[str, Check]:
-    found = {}
+    checks = {}
     for name, versions in table.items():
         fitting = [check for since, check in versions if since <= minor]
         if fitting:
-            found[name] = fitting[-1]
-    return found
+            checks[name] = fitting[-1]
+    return checks

@@ -68,10 +68,10 @@ def check_capabilities(metadata: JsonMapping, spec: JsonMapping) -> Violation | 
     del metadata
     keeping, adding, wrong = [], [], set()
     for container in list_containers(spec):
-        found = find_context(container).get("capabilities") or {}
-        if "ALL" not in (found.get("drop") or ()):
+        capabilities = find_context(container).get("capabilities") or {}
+        if "ALL" not in (capabilities.get("drop") or ()):
             keeping.append(container["name"])
-        extra = set(found.get("add") or ()) - {"NET_BIND_SERVICE"}
+        extra = set(capabilities.get("add") or ()) - {"NET_BIND_SERVICE"}
         if extra:
             adding.append(container["name"])
             wrong |= extra
@@ -98,10 +98,11 @@ def check_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     if not bad:
         return None
     kinds = {
-        next((kind for kind in _RESTRICTED_VOLUMES if each.get(kind) is not None), "unknown") for each in bad
+        next((kind for kind in _RESTRICTED_VOLUMES if bad_volume.get(kind) is not None), "unknown")
+        for bad_volume in bad
     }
     what = f"{pluralize('restricted volume type', len(kinds))} {quote(sorted(kinds))}"
-    names = quote(each["name"] for each in bad)
+    names = quote(bad_volume["name"] for bad_volume in bad)
     verb = pluralize("uses", len(bad), "use")
     return Violation("restricted volume types", f"{pluralize('volume', len(bad))} {names} {verb} {what}")
 

@@ -49,9 +49,9 @@ def format_containers(names: list[str]) -> str:
 
 def find_setters(spec: JsonMapping, is_bad: Callable[[JsonMapping], bool]) -> list[str]:
     """Return the pod and the names of containers whose security context is bad."""
-    found = ["pod"] if is_bad(find_context(spec)) else []
+    setters = ["pod"] if is_bad(find_context(spec)) else []
     bad = [container["name"] for container in list_containers(spec) if is_bad(find_context(container))]
-    return found + ([format_containers(bad)] if bad else [])
+    return setters + ([format_containers(bad)] if bad else [])
 
 
 def is_in_user_namespace(spec: JsonMapping) -> bool:

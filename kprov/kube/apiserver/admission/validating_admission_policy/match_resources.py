@@ -78,7 +78,10 @@ class MatchResources:
 
     def may_match(self, resource: Resource) -> bool:
         """Whether any rule is for a stored resource, in any of its versions."""
-        keys = {(each.group, each.plural) for each in (resource, *table.other_versions(resource))}
+        keys = {
+            (served_resource.group, served_resource.plural)
+            for served_resource in (resource, *table.other_versions(resource))
+        }
         return not self._rules or any(rule.may_match(*key) for rule in self._rules for key in keys)
 
     def find_resource(
@@ -105,7 +108,11 @@ class MatchResources:
         candidates = [requested]
         if not self._is_exact and rules:
             stored = attributes.resource
-            candidates += [each for each in (stored, *table.other_versions(stored)) if each != requested]
+            candidates += [
+                served_resource
+                for served_resource in (stored, *table.other_versions(stored))
+                if served_resource != requested
+            ]
         for candidate in candidates:
             if any(rule.matches(attributes, candidate) for rule in rules):
                 return candidate

@@ -63,7 +63,7 @@ def _read_parameters(store: ObjectReader, reference: JsonMapping, namespace: str
     except SelectorError as error:
         raise ParameterError(str(error)) from None
     return [
-        each
-        for each in store.lister.list_shared(namespace)
-        if selector.matches(each["metadata"].get("labels"))
+        parameter
+        for parameter in store.lister.list_shared(namespace)
+        if selector.matches(parameter["metadata"].get("labels"))
     ]

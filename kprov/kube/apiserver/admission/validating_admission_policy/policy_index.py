@@ -66,11 +66,11 @@ class PolicyIndex:
         if not self._hooks:
             return ()
         key = (resource.group, resource.plural)
-        found = self._by_resource.get(key)
-        if found is None:
-            found = tuple(hook for hook in self._hooks if hook.match.may_match(resource))
-            self._by_resource[key] = found
-        return found
+        hooks = self._by_resource.get(key)
+        if hooks is None:
+            hooks = tuple(hook for hook in self._hooks if hook.match.may_match(resource))
+            self._by_resource[key] = hooks
+        return hooks
 
     async def _follow(self) -> None:
         """Follow both caches as soon as they are filled."""
@@ -89,12 +89,12 @@ class PolicyIndex:
         self._is_stale = False
         self._by_resource = {}
         bindings: dict[str, list[Binding]] = {}
-        for each in self._bindings.lister.list_shared():
-            spec = each["spec"]
+        for obj in self._bindings.lister.list_shared():
+            spec = obj["spec"]
             bindings.setdefault(spec["policyName"], []).append(
-                Binding(each["metadata"]["name"], spec, MatchResources(spec.get("matchResources")))
+                Binding(obj["metadata"]["name"], spec, MatchResources(spec.get("matchResources")))
             )
-        policies = {each["metadata"]["name"]: each for each in self._policies.lister.list_shared()}
+        policies = {policy["metadata"]["name"]: policy for policy in self._policies.lister.list_shared()}
         self._compiled = {name: entry for name, entry in self._compiled.items() if name in policies}
         self._hooks = [
             self._make_hook(policies[name], sorted(bindings[name], key=lambda binding: binding.name))
