@@ -59,7 +59,9 @@ def load(options: Namespace) -> JsonObject:
         raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
     if not path:
         document = oidc_flags.build_document(options) if options.oidc_given else {}
-        told = [f"{each.field}: {each.detail}" for each in validate(document, options.service_account_issuer)]
+        told = [
+            f"{error.field}: {error.detail}" for error in validate(document, options.service_account_issuer)
+        ]
         if told:
             raise ConfigError(f"invalid authentication configuration: {'; '.join(told)}")
         return document

@@ -62,8 +62,8 @@ class DistributedClaims:
         if not await keys.discover():
             text = f'verifier not initialized for issuer: "{issuer}"'
             raise ValueError(f"verifying untrusted issuer {issuer} failed: {text}")
-        found = await self._verify(token, keys)
-        if self._claim not in found:
+        claims = await self._verify(token, keys)
+        if self._claim not in claims:
             text = f'jwt returned by distributed claim endpoint "{endpoint}" did not contain claim'
             raise ValueError(f"{text}: {self._claim}")
-        return found[self._claim]
+        return claims[self._claim]

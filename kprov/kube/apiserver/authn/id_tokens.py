@@ -81,7 +81,7 @@ def _decode(part: str) -> bytes:
 
 def check_claims(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
     """Check the claims of a verified token: types, claim sources, issuer, audience, times."""
-    given, times = (
+    token_audiences, times = (
         _read_audiences(claims),
         {name: _read_seconds(claims, name) for name in ("exp", "iat", "nbf")},
     )
@@ -98,10 +98,10 @@ def check_claims(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> N
     if _SHORT.get(named, named) != issuer:
         text = f'oidc: id token issued by a different provider, expected "{issuer}" got "{named}"'
         raise RefusedTokenError(f"oidc: verify token: {text}")
-    if not set(audiences) & set(given):
+    if not set(audiences) & set(token_audiences):
         wanted = " ".join(f'"{audience}"' for audience in sorted(audiences))
         wanted = wanted if len(audiences) == 1 else f"in [{wanted}]"
-        shown = " ".join(f'"{each}"' for each in given)
+        shown = " ".join(f'"{audience}"' for audience in token_audiences)
         raise RefusedTokenError(f"oidc: verify token: oidc: expected audience {wanted} got [{shown}]")
     _check_times(times["exp"], times["nbf"])
 
@@ -128,12 +128,12 @@ def _read_audiences(claims: JsonObject) -> list[str]:
         raise _decoding_error(
             f"json: cannot unmarshal {name_json_type(value)} into Go value of type []string"
         )
-    for index, each in enumerate(value or ()):
-        if each is not None and not isinstance(each, str):
+    for index, audience in enumerate(value or ()):
+        if audience is not None and not isinstance(audience, str):
             raise _decoding_error(
-                f"json: cannot unmarshal {name_json_type(each)} into .{index} of type string"
+                f"json: cannot unmarshal {name_json_type(audience)} into .{index} of type string"
             )
-    return [each or "" for each in value or ()]
+    return [text or "" for text in value or ()]
 
 
 def _read_seconds(claims: JsonObject, name: str) -> int | None:
@@ -190,6 +190,6 @@ def read_texts(claims: JsonObject, name: str) -> list[str]:
     Raise ValueError with the reason.
     """
     value = claims.get(name)
-    if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):
-        return [each or "" for each in value]
+    if isinstance(value, list) and all(entry is None or isinstance(entry, str) for entry in value):
+        return [entry or "" for entry in value]
     return [] if value is None else [read_text(claims, name)]

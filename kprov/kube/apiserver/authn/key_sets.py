@@ -98,7 +98,7 @@ class KeySet:
         try:
             document, until = await self.fetch(self._uri)
             listed = orjson.loads(document).get("keys") or []
-            keys = [(str(each.get("kid") or ""), _parse_key(each)) for each in listed]
+            keys = [(str(key.get("kid") or ""), _parse_key(key)) for key in listed]
         except OSError as error:
             return f"oidc: get keys failed{error}"
         except (ValueError, AttributeError, TypeError, jwt.PyJWTError) as error:

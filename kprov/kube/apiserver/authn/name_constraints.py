@@ -43,9 +43,9 @@ def _is_within(name: x509.GeneralName, constraints: x509.NameConstraints) -> boo
         return True
     if isinstance(name, x509.UniformResourceIdentifier) and not _find_host(name.value):
         return False
-    if any(_matches(name, one.value) for one in excluded):
+    if any(_matches(name, subtree.value) for subtree in excluded):
         return False
-    return not permitted or any(_matches(name, one.value) for one in permitted)
+    return not permitted or any(_matches(name, subtree.value) for subtree in permitted)
 
 
 def _matches(name: x509.GeneralName, constraint: Any) -> bool:

@@ -208,8 +208,8 @@ class ServiceAccountAuthenticator:
     def _find_audiences(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
         """Return the common audiences; a token without audiences is for this API server."""
         wanted = audiences or self.audiences
-        given = claims.get("aud") or self.audiences
-        shown = [given] if isinstance(given, str) else list(given)
+        audience_claim = claims.get("aud") or self.audiences
+        shown = [audience_claim] if isinstance(audience_claim, str) else list(audience_claim)
         common = [audience for audience in shown if audience in wanted]
         if not common:
             text = f"token audiences {_quote(shown)} is invalid for the target audiences {_quote(wanted)}"
@@ -249,13 +249,13 @@ class ServiceAccountAuthenticator:
         name, uid = account.get("name") or "", account.get("uid") or ""
         if not name:
             raise RefusedTokenError("resource name may not be empty")
-        found = await find_object(self._accounts, namespace, account, needs)
-        if found is None:
+        service_account = await find_object(self._accounts, namespace, account, needs)
+        if service_account is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')
-        if found["metadata"]["uid"] != uid:
-            there = found["metadata"]["uid"]
+        if service_account["metadata"]["uid"] != uid:
+            there = service_account["metadata"]["uid"]
             raise RefusedTokenError(f"service account UID ({there}) does not match claim ({uid})")
-        if has_ended(found):
+        if has_ended(service_account):
             raise RefusedTokenError(f"service account {namespace}/{name} has been deleted")
         extra = {}
         if claims.get("jti"):
@@ -278,14 +278,14 @@ class ServiceAccountAuthenticator:
         self, kind: str, namespace: str, reference: JsonObject, needs: list[Dependency]
     ) -> None:
         """Raise RefusedTokenError unless the bound object exists with the same uid, not past its deletion."""
-        found = await find_object(self._bound[kind], namespace, reference, needs)
-        if found is None:
+        bound_object = await find_object(self._bound[kind], namespace, reference, needs)
+        if bound_object is None:
             raise RefusedTokenError(_INVALIDATED)
-        there, uid = found["metadata"]["uid"], reference.get("uid") or ""
+        there, uid = bound_object["metadata"]["uid"], reference.get("uid") or ""
         if there != uid:
             text = f"{kind} UID ({there}) does not match service account {kind} ref claim ({uid})"
             raise RefusedTokenError(text)
-        if has_ended(found):
+        if has_ended(bound_object):
             raise RefusedTokenError(_INVALIDATED)
 
 

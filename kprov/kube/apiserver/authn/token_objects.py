@@ -65,18 +65,18 @@ async def find_object(
     Read storage if the cache does not have it, because the cache may be behind.
     """
     name, uid = reference.get("name") or "", reference.get("uid") or ""
-    found = objects.lister.get(namespace, name)
-    if found is None or found["metadata"]["uid"] != uid:
+    obj = objects.lister.get(namespace, name)
+    if obj is None or obj["metadata"]["uid"] != uid:
         await objects.catch_up()
-        found = objects.lister.get(namespace, name)
-    if found is None:
+        obj = objects.lister.get(namespace, name)
+    if obj is None:
         return None
     key = objects.cache.key(namespace, name)
     entry = objects.cache.get(key)
     # If the entry is newer than the object that was read, the result must not be cached.
-    same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
-    needs.append(Dependency(objects.cache, key, entry, ends=not same or bool(find_deletion_time(found))))
-    return found
+    same = entry is not None and str(entry.revision) == obj["metadata"]["resourceVersion"]
+    needs.append(Dependency(objects.cache, key, entry, ends=not same or bool(find_deletion_time(obj))))
+    return obj
 
 
 def find_deletion_time(obj: JsonObject) -> str:

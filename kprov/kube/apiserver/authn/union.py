@@ -117,9 +117,9 @@ class Union:
         if not token.isascii():
             raise status.unauthorized()  # tokens of other kinds have another form
         if self.service_accounts is not None:
-            found = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
-            if found is not None:
-                return found
+            result = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
+            if result is not None:
+                return result
         user = self._bootstrap.authenticate(token) if self._bootstrap is not None else None
         if user is None and self.issuers:
             issuer = self.issuers.get(find_issuer(token))

@@ -30,14 +30,14 @@ def find_token(headers: Mapping[str, str]) -> str:
     if not any("upgrade" in line.lower() for line in _list_values(headers, "Connection")):
         return ""
     offered = _list_protocols(headers)
-    found = [
+    encoded_tokens = [
         protocol.removeprefix(PROTOCOL_PREFIX) for protocol in offered if protocol.startswith(PROTOCOL_PREFIX)
     ]
-    if not found:
+    if not encoded_tokens:
         return ""
-    if len(found) > 1:
+    if len(encoded_tokens) > 1:
         raise status.unauthorized()
-    token = _decode(found[0])
+    token = _decode(encoded_tokens[0])
     if token and len(offered) == 1:
         raise status.unauthorized()
     return token

@@ -23,25 +23,25 @@ def parse_status(said: bytes, number: int) -> dict[str, Any]:
         words = "error executing remote command" if number > 1 else "Error executing remote command"
         return build_error_status(status.internal_error(f"{words}: {said.decode(errors='replace')}"))
     try:
-        found = orjson.loads(said)
+        document = orjson.loads(said)
     except ValueError as error:
         shown = status.quoted(said.decode(errors="replace"))
         return build_error_status(status.internal_error(f"error stream protocol error: {error} in {shown}"))
-    if not isinstance(found, dict):
-        found = {}
-    if found.get("status") == "Success":
+    if not isinstance(document, dict):
+        document = {}
+    if document.get("status") == "Success":
         return {"metadata": {}, "status": "Success"}
-    if found.get("status") != "Failure":
+    if document.get("status") != "Failure":
         return build_error_status(status.internal_error("error stream protocol error: unknown error"))
-    if found.get("reason") != "NonZeroExitCode":
-        return build_error_status(status.internal_error(str(found.get("message", ""))))
-    return _build_exit_status(found)
+    if document.get("reason") != "NonZeroExitCode":
+        return build_error_status(status.internal_error(str(document.get("message", ""))))
+    return _build_exit_status(document)
 
 
-def _build_exit_status(found: Mapping[str, Any]) -> dict[str, Any]:
-    if not found.get("details"):
+def _build_exit_status(document: Mapping[str, Any]) -> dict[str, Any]:
+    if not document.get("details"):
         return build_error_status(status.internal_error("error stream protocol error: details must be set"))
-    for cause in found["details"].get("causes") or ():
+    for cause in document["details"].get("causes") or ():
         if cause.get("reason") != "ExitCode":
             continue
         code = str(cause.get("message", ""))

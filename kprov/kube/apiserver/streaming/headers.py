@@ -35,11 +35,11 @@ GO_CLIENT: Final = "Go-http-client/1.1"
 _CORS: Final = "access-control-"
 
 
-def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
+def filter_answer(headers: CIMultiDict[str]) -> CIMultiDict[str]:
     """Return the headers of a backend's response for the client, without CORS headers."""
-    named = list_connection_options(given)
+    named = list_connection_options(headers)
     kept: CIMultiDict[str] = CIMultiDict()
-    for name, value in given.items():
+    for name, value in headers.items():
         lower = name.lower()
         if lower not in HOP_BY_HOP and lower not in named and not lower.startswith(_CORS):
             kept.add(name, value)
@@ -49,43 +49,43 @@ def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
 def filter_request(request: Request) -> CIMultiDict[str]:
     """Return the headers of a plain HTTP request for the backend."""
     named = list_connection_options(request.headers)
-    found = _copy_headers(request, HOP_BY_HOP | named)
-    if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
-        found["Te"] = "trailers"
+    headers = _copy_headers(request, HOP_BY_HOP | named)
+    if any(coding.strip().lower() == "trailers" for coding in request.headers.get("Te", "").split(",")):
+        headers["Te"] = "trailers"
     if request.method not in BODY_METHODS and not request.has_body:
-        found.popall("Content-Length", None)
-    return found
+        headers.popall("Content-Length", None)
+    return headers
 
 
 def filter_upgrade(request: Request) -> CIMultiDict[str]:
     """Return the headers of an upgrade for the backend: all but a token among the subprotocols."""
-    found = _copy_headers(request, _BODY)
+    headers = _copy_headers(request, _BODY)
     offered = [
-        each.strip()
-        for line in found.popall("Sec-WebSocket-Protocol", [])
-        for each in line.split(",")
-        if not each.strip().startswith(PROTOCOL_PREFIX)
+        protocol.strip()
+        for line in headers.popall("Sec-WebSocket-Protocol", [])
+        for protocol in line.split(",")
+        if not protocol.strip().startswith(PROTOCOL_PREFIX)
     ]
     if offered:
-        found["Sec-Websocket-Protocol"] = ", ".join(offered)
-    add_forwarded_for(request, found)
-    found.setdefault("User-Agent", GO_CLIENT)
+        headers["Sec-Websocket-Protocol"] = ", ".join(offered)
+    add_forwarded_for(request, headers)
+    headers.setdefault("User-Agent", GO_CLIENT)
     if request.method in BODY_METHODS:
-        found["Content-Length"] = "0"
-    return found
+        headers["Content-Length"] = "0"
+    return headers
 
 
-def add_forwarded_for(request: Request, found: CIMultiDict[str]) -> None:
+def add_forwarded_for(request: Request, headers: CIMultiDict[str]) -> None:
     """Add X-Forwarded-For to the headers for the backend."""
     if request.remote:
-        found["X-Forwarded-For"] = ", ".join([*found.getall("X-Forwarded-For", []), request.remote])
+        headers["X-Forwarded-For"] = ", ".join([*headers.getall("X-Forwarded-For", []), request.remote])
 
 
 def _copy_headers(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
     """Copy headers with Go's capitalization of names, which some backends require."""
-    found: CIMultiDict[str] = CIMultiDict()
+    headers: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers.items():
         lower = name.lower()
         if lower not in left_out and lower not in _OWN and not lower.startswith(_OWN_PREFIXES):
-            found.add("-".join(part.capitalize() for part in name.split("-")), value)
-    return found
+            headers.add("-".join(part.capitalize() for part in name.split("-")), value)
+    return headers

@@ -78,9 +78,9 @@ class Tokenizer:
 
     def _find(self, pattern: re.Pattern[bytes]) -> int:
         """Return the position of the first match that no search has passed, -1 without one."""
-        found = pattern.search(self._buffer, max(self._scanned, self._start))
-        self._scanned = len(self._buffer) if found is None else found.start()
-        return -1 if found is None else found.start()
+        match = pattern.search(self._buffer, max(self._scanned, self._start))
+        self._scanned = len(self._buffer) if match is None else match.start()
+        return -1 if match is None else match.start()
 
     def _copy_to(self, end: int) -> None:
         """Write the buffer up to `end` unchanged."""
@@ -132,21 +132,21 @@ class Tokenizer:
         return self._go(self._copy_markup)
 
     def _copy_markup(self) -> bool:
-        found = self._pattern.search(self._buffer, self._start)
-        if found is None:
+        match = self._pattern.search(self._buffer, self._start)
+        if match is None:
             self._copy_to(max(self._start, len(self._buffer) - self._overlap))
             return False
-        self._copy_to(found.end())
+        self._copy_to(match.end())
         return self._go(self._read_text)
 
     def _copy_raw(self) -> bool:
         """Copy the content of an element that holds no tags."""
         pattern = _RAW.get(self._tag, _NEVER)
-        found = pattern.search(self._buffer, self._start)
-        if found is None:
+        match = pattern.search(self._buffer, self._start)
+        if match is None:
             self._copy_to(max(self._start, len(self._buffer) - len(self._tag) - 2))
             return False
-        self._copy_to(found.start())
+        self._copy_to(match.start())
         return self._begin_tag(2)
 
     # steps in a tag

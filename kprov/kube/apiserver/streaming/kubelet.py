@@ -80,16 +80,20 @@ def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
 
     Raise InternalError for none or an invalid one.
     """
-    found = node.get("status") or {}
-    addresses = found.get("addresses") or ()
-    port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
-    websockets = _WEBSOCKETS in (found.get("declaredFeatures") or ())
+    node_status = node.get("status") or {}
+    addresses = node_status.get("addresses") or ()
+    endpoint = (node_status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+    port = endpoint.get("Port") or DEFAULT_PORT
+    websockets = _WEBSOCKETS in (node_status.get("declaredFeatures") or ())
     for wanted in types:
-        for each in addresses:
-            if each.get("type") == wanted and each.get("address"):
-                _check_address(each["address"], port)
-                return KubeletAddress(each["address"], port, websockets)
-    known = " ".join(f"{{{each.get('type', '')} {each.get('address', '')}}}" for each in addresses)
+        for node_address in addresses:
+            if node_address.get("type") == wanted and node_address.get("address"):
+                _check_address(node_address["address"], port)
+                return KubeletAddress(node_address["address"], port, websockets)
+    known = " ".join(
+        f"{{{known_address.get('type', '')} {known_address.get('address', '')}}}"
+        for known_address in addresses
+    )
     raise status.failure(500, "", f"no preferred addresses found; known addresses: [{known}]")
 
 

@@ -52,13 +52,13 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseRespon
 def _choose_protocol(request: Request) -> str:
     """Return the first supported subprotocol, "" if none is offered. Raise HandshakeError 403."""
     offered = [
-        each
-        for each in websocket_channels.list_protocols(request)
-        if each and not each.startswith(PROTOCOL_PREFIX)
+        offer
+        for offer in websocket_channels.list_protocols(request)
+        if offer and not offer.startswith(PROTOCOL_PREFIX)
     ]
-    for each in offered:
-        if each in {_BINARY, _BASE64}:
-            return each
+    for protocol in offered:
+        if protocol in {_BINARY, _BASE64}:
+            return protocol
     if offered:
         raise HandshakeError(403)
     return ""

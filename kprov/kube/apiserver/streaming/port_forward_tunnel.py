@@ -33,9 +33,9 @@ def is_requested(request: Request) -> bool:
 
 def _list_tunnel_protocols(request: Request) -> list[str]:
     return [
-        each.removeprefix(_PREFIX)
-        for each in websocket_channels.list_protocols(request)
-        if each.startswith(_PREFIX) and each.endswith(_SUFFIX)
+        protocol.removeprefix(_PREFIX)
+        for protocol in websocket_channels.list_protocols(request)
+        if protocol.startswith(_PREFIX) and protocol.endswith(_SUFFIX)
     ]
 
 

@@ -42,8 +42,8 @@ def is_requested(request: Request) -> bool:
 
 def list_protocols(request: Request) -> list[str]:
     """Return the subprotocols that a client offers."""
-    given = request.headers.getall("Sec-WebSocket-Protocol", [])
-    return [each.strip() for line in given for each in line.split(",")]
+    header_lines = request.headers.getall("Sec-WebSocket-Protocol", [])
+    return [protocol.strip() for line in header_lines for protocol in line.split(",")]
 
 
 async def translate(
@@ -175,26 +175,26 @@ class _TerminalSizes:
 
     def encode(self, data: bytes) -> bytes:
         """Encode the complete sizes for the kubelet."""
-        found = b""
+        sizes = b""
         self._rest += data if not self._broken else b""
         while not self._broken and (end := self._rest.find(b"}")) >= 0:
-            one, self._rest = self._rest[: end + 1], self._rest[end + 1 :]
-            size = _parse_size(one)
+            size_text, self._rest = self._rest[: end + 1], self._rest[end + 1 :]
+            size = _parse_size(size_text)
             self._broken = not size
-            found += size
+            sizes += size
         if self._broken or len(self._rest) > _LARGEST:
             self._broken, self._rest = True, b""
-        return found
+        return sizes
 
 
 def _parse_size(text: bytes) -> bytes:
     """Encode one size; b"" if it is invalid."""
     try:
-        given = {name.lower(): value for name, value in orjson.loads(text).items()}
+        members = {name.lower(): value for name, value in orjson.loads(text).items()}
     except (ValueError, AttributeError):
         return b""
-    size = {"Width": given.get("width", 0), "Height": given.get("height", 0)}
-    if any(type(each) is not int or not 0 <= each <= _LARGEST for each in size.values()):
+    size = {"Width": members.get("width", 0), "Height": members.get("height", 0)}
+    if any(type(number) is not int or not 0 <= number <= _LARGEST for number in size.values()):
         return b""
     return orjson.dumps(size) + b"\n"
 
@@ -210,7 +210,7 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
         "Connection": "Upgrade",
         "Upgrade": "SPDY/3.1",
     }
-    lines = [*sent.items(), *(("X-Stream-Protocol-Version", each) for each in _KUBELETS)]
+    lines = [*sent.items(), *(("X-Stream-Protocol-Version", protocol) for protocol in _KUBELETS)]
     try:
         head, opened = await upgrade.send_upgrade("POST", url, url.netloc, lines, context)
     except EOFError as error:
@@ -234,11 +234,11 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
 def _parse_message(body: bytes) -> str:
     """Return the message of a kubelet's error, which is a Status or text."""
     with contextlib.suppress(ValueError):
-        found = orjson.loads(body)
-        if isinstance(found, dict):
+        document = orjson.loads(body)
+        if isinstance(document, dict):
             for name in ("message", "error"):
-                if isinstance(found.get(name), str) and found[name].strip():
-                    return str(found[name].strip())
+                if isinstance(document.get(name), str) and document[name].strip():
+                    return str(document[name].strip())
     return body.decode(errors="replace").strip() or "empty server response"
 
 
