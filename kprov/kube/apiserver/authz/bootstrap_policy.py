@@ -23,7 +23,7 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
     text = (resources.files(__package__) / "bootstrap_policy.yaml").read_text()
     policy = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
     cluster_roles = policy["cluster_roles"]
-    found = [
+    objects = [
         (
             "clusterroles",
             "",
@@ -32,11 +32,11 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
         for name, role in cluster_roles.items()
     ]
     for namespace, roles in policy["roles"].items():
-        found += [
+        objects += [
             ("roles", namespace, _build_role("Role", name, role, namespace)) for name, role in roles.items()
         ]
     for name, binding in policy["cluster_role_bindings"].items():
-        found.append(
+        objects.append(
             (
                 "clusterrolebindings",
                 "",
@@ -45,14 +45,14 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
         )
     for namespace, bindings in policy["role_bindings"].items():
         for name, binding in bindings.items():
-            found.append(
+            objects.append(
                 (
                     "rolebindings",
                     namespace,
                     _build_binding(name, binding["role"], binding["subjects"], namespace),
                 )
             )
-    return found
+    return objects
 
 
 def load_rules(role: str) -> list[JsonObject]:

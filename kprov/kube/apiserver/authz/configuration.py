@@ -50,7 +50,7 @@ def parse_modes(path: str, data: bytes) -> list[str]:
         if name != kind.lower():
             text = f"expected name {kind.lower()} for authorizer {kind} instead of {name}"
             raise ConfigError(f"--{FILE.flag}: {path}: {text}")
-    return [each["type"] for each in document["authorizers"]]
+    return [entry["type"] for entry in document["authorizers"]]
 
 
 def validate(document: JsonObject) -> Iterable[FieldError]:

@@ -119,24 +119,24 @@ def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
         return False
     ignored = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
     stripped = [
-        {**each, "metadata": {key: value for key, value in each["metadata"].items() if key not in ignored}}
-        for each in (obj, old)
+        {**state, "metadata": {key: value for key, value in state["metadata"].items() if key not in ignored}}
+        for state in (obj, old)
     ]
     return stripped[0] == stripped[1]
 
 
 def _merge_verbs(rules: Sequence[JsonObject]) -> list[JsonObject]:
     """Merge rules that differ only in their verbs."""
-    found: dict[tuple[str, ...], JsonObject] = {}
+    merged_rules: dict[tuple[str, ...], JsonObject] = {}
     for rule in rules:
         key = tuple(str(rule.get(field)) for field, _ in _FIELDS if field != "verbs")
         if "nonResourceURLs" in rule:
             key = (*key, *rule["verbs"])
-        if key in found:
-            found[key]["verbs"] = [*found[key]["verbs"], *rule["verbs"]]
+        if key in merged_rules:
+            merged_rules[key]["verbs"] = [*merged_rules[key]["verbs"], *rule["verbs"]]
         else:
-            found[key] = dict(rule)
-    return list(found.values())
+            merged_rules[key] = dict(rule)
+    return list(merged_rules.values())
 
 
 def _format_rule(rule: JsonObject) -> str:

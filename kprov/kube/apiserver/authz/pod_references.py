@@ -71,35 +71,36 @@ def find_api_object(pod: JsonObject) -> str:
 
 
 def _list_environment(container: JsonObject) -> set[Reference]:
-    found = set()
+    references = set()
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
-        found.add(("secrets", (source.get("secretKeyRef") or {}).get("name", "")))
-        found.add(("configmaps", (source.get("configMapKeyRef") or {}).get("name", "")))
+        references.add(("secrets", (source.get("secretKeyRef") or {}).get("name", "")))
+        references.add(("configmaps", (source.get("configMapKeyRef") or {}).get("name", "")))
     for source in container.get("envFrom") or ():
-        found.add(("secrets", (source.get("secretRef") or {}).get("name", "")))
-        found.add(("configmaps", (source.get("configMapRef") or {}).get("name", "")))
-    return found
+        references.add(("secrets", (source.get("secretRef") or {}).get("name", "")))
+        references.add(("configmaps", (source.get("configMapRef") or {}).get("name", "")))
+    return references
 
 
 def _list_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
-    found = {
+    references = {
         ("configmaps", (volume.get("configMap") or {}).get("name", "")),
         ("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")),
     }
     if volume.get("ephemeral"):
-        found.add(("persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"))
-    found |= {("secrets", name) for name in list_volume_secrets(volume)}
+        references.add(("persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"))
+    references |= {("secrets", name) for name in list_volume_secrets(volume)}
     for source in (volume.get("projected") or {}).get("sources") or ():
-        found.add(("configmaps", (source.get("configMap") or {}).get("name", "")))
-    return found
+        references.add(("configmaps", (source.get("configMap") or {}).get("name", "")))
+    return references
 
 
 def _list_claims(pod: JsonObject) -> list[str]:
     """Return the names of the pod's ResourceClaims: of the spec, or of the status for those of a template."""
     status = pod.get("status") or {}
     made = {
-        each["name"]: each.get("resourceClaimName", "") for each in status.get("resourceClaimStatuses") or ()
+        claim_status["name"]: claim_status.get("resourceClaimName", "")
+        for claim_status in status.get("resourceClaimStatuses") or ()
     }
     names = [
         claim.get("resourceClaimName") or made.get(claim["name"], "")

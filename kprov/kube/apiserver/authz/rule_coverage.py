@@ -112,21 +112,21 @@ class _OwnedRules:
 
     def _cover_resource(self, resource: str) -> int:
         masks = self._masks["resources"]
-        found = masks.get("*", 0) | masks.get(resource, 0)
+        mask = masks.get("*", 0) | masks.get(resource, 0)
         _, slash, subresource = resource.partition("/")
-        return found | masks.get(f"*/{subresource}", 0) if slash else found
+        return mask | masks.get(f"*/{subresource}", 0) if slash else mask
 
     def _cover_name(self, name: str) -> int:
         return self._nameless | self._masks["resourceNames"].get(name, 0)
 
     def _cover_path(self, path: str) -> int:
-        found = self._masks["nonResourceURLs"].get(path, 0)
+        mask = self._masks["nonResourceURLs"].get(path, 0)
         self._steps.take(len(self._prefix_lengths))
         for length in self._prefix_lengths:
             if length > len(path):
                 break
-            found |= self._prefixes.get(path[:length], 0)
-        return found
+            mask |= self._prefixes.get(path[:length], 0)
+        return mask
 
 
 #: The elements of one list of a rule, each with its mask.

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 #: Seconds between the last bookmark and the timeout, as upstream.
 BEFORE_END_SECONDS: Final = 2.0
-_EACH_SECONDS: Final = 60.0
+_INTERVAL_SECONDS: Final = 60.0
 
 
 class Bookmarks:
     """Send bookmarks to one watch until `cancel`. A watch shorter than the last interval gets none."""
 
     def __init__(
-        self, cacher: Cacher, watcher: Watcher, seconds: float, *, each: float = _EACH_SECONDS
+        self, cacher: Cacher, watcher: Watcher, seconds: float, *, interval: float = _INTERVAL_SECONDS
     ) -> None:
-        """seconds: the timeout of the watch. each: seconds between two bookmarks."""
+        """seconds: the timeout of the watch. interval: seconds between two bookmarks."""
         self._cacher = cacher
         self._watcher = watcher
-        self._each = each
+        self._interval = interval
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time() + seconds - BEFORE_END_SECONDS
         self._due = 0.0
@@ -37,7 +37,7 @@ class Bookmarks:
 
     def _schedule(self) -> None:
         now = self._loop.time()
-        self._due = min(now + self._each, self._last)
+        self._due = min(now + self._interval, self._last)
         if self._due > now:
             self._timer = self._loop.call_at(self._due, self._send)
 

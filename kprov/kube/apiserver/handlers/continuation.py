@@ -76,11 +76,12 @@ def _read_member(held: dict[str, Any], name: str, type_: type[Any], field: str, 
     if value is None:
         return type_()
     if type(value) is not type_:
-        found = go_json.type_name(value)
-        if found == "number":
-            found = f"number {value}"
+        json_type = go_json.type_name(value)
+        if json_type == "number":
+            json_type = f"number {value}"
         raise _invalid_token(
-            f": json: cannot unmarshal {found} into Go struct field continueToken.{field} of type {go_type}"
+            f": json: cannot unmarshal {json_type} into Go struct field continueToken.{field} "
+            f"of type {go_type}"
         )
     return value
 

@@ -27,21 +27,21 @@ def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[Del
 
 
 def _read_body(data: bytes, content_type: str) -> JsonObject:
-    found = body.decode(data, content_type)
-    found = {} if found is None else found
+    options = body.decode(data, content_type)
+    options = {} if options is None else options
     try:
-        body.check_shape(found)
+        body.check_shape(options)
     except ValueError as error:
         raise status.bad_request(str(error)) from None
-    kind = found.get("kind") or _KIND
+    kind = options.get("kind") or _KIND
     if kind != _KIND:
-        version = found.get("apiVersion") or "v1"
+        version = options.get("apiVersion") or "v1"
         text = f"no kind {status.quoted(kind)} is registered for version {status.quoted(version)}"
         raise status.bad_request(text)
-    report = object_schema.builtin().prune(found, ("", "v1", _KIND))
+    report = object_schema.builtin().prune(options, ("", "v1", _KIND))
     if report.errors:
         raise status.bad_request(report.errors[0])
-    return dict(found)
+    return dict(options)
 
 
 def _read_query(query: Mapping[str, str]) -> JsonObject:

@@ -44,7 +44,7 @@ class Discovery:
         core = self._build_aggregated({"": self._versions.get("", {})})
         named = self._build_aggregated({name: held for name, held in self._versions.items() if name})
         self._aggregated = {
-            path: (each, _compute_etag(each)) for path, each in (("/api", core), ("/apis", named))
+            path: (document, _compute_etag(document)) for path, document in (("/api", core), ("/apis", named))
         }
 
     def has(self, path: str) -> bool:
@@ -60,15 +60,15 @@ class Discovery:
 
         Clients that accept both forms get this one. Raise StatusError 406.
         """
-        found = self._aggregated.get(path)
-        if found is None:
+        entry = self._aggregated.get(path)
+        if entry is None:
             return None
         if is_routed(path) and accept:
             check_route(accept)
         for named, values in parse_clauses(accept):
             for media_type in (JSON, YAML):
                 if named in {media_type, "application/*", "*/*"} and values.items() >= _AGGREGATED.items():
-                    return found[0], f"{media_type};{_PARAMETERS}", found[1]
+                    return entry[0], f"{media_type};{_PARAMETERS}", entry[1]
         return None
 
     def _build_plain(self, address: str) -> dict[str, JsonObject]:

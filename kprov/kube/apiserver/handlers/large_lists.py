@@ -68,13 +68,13 @@ async def _write(request: Request, response: StreamResponse, piece: bytes) -> No
 
 
 def _join_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    found: list[bytes] = []
+    piece_parts: list[bytes] = []
     size = 0
     for part in parts:
-        found.append(part)
+        piece_parts.append(part)
         size += len(part)
         if size >= PIECE_BYTES:
-            yield b"".join(found)
-            found.clear()
+            yield b"".join(piece_parts)
+            piece_parts.clear()
             size = 0
-    yield b"".join(found)
+    yield b"".join(piece_parts)

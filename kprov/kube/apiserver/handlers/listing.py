@@ -185,16 +185,16 @@ async def _read_from_storage(
 
 
 def _add_matches(
-    found: list[Entry], store: Store, items: Iterable[Stored], selection: Selection, limit: int
+    entries: list[Entry], store: Store, items: Iterable[Stored], selection: Selection, limit: int
 ) -> None:
-    """Add the matching entries of one page until `found` has `limit` entries. Raises StatusError 500."""
+    """Add the matching entries of one page until `entries` has `limit` entries. Raises StatusError 500."""
     for item in items:
         if item.error:
             raise status.internal_error(str(UnreadableError(item.key, item.error)))
         entry = _decode_entry(store, item)
         if selection.matches(entry):
-            found.append(entry)
-            if limit and len(found) == limit:
+            entries.append(entry)
+            if limit and len(entries) == limit:
                 return
 
 

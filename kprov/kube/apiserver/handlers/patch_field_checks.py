@@ -59,7 +59,7 @@ def check_fields(
     # Pruning changes the object, and the error shows it as it was before.
     whole = orjson.dumps(result) if strategic_patch is None else b""
     try:
-        found = body.apply_type_meta(result, gvk)
+        obj = body.apply_type_meta(result, gvk)
     except ValueError as error:
         raise _invalid_error(whole, strategic_patch, str(error)) from None
     except status.StatusError as error:
@@ -68,9 +68,9 @@ def check_fields(
     if strategic_patch is not None:
         # Upstream converts the result of a strategic merge patch to a Go type without encoding it as JSON.
         node = target.types.node(gvk)
-        why = typed_conversion.find_problem(node, found)
-        found = typed_conversion.convert_numbers(node, found)
-    report = target.types.prune(found, gvk, None)
+        why = typed_conversion.find_problem(node, obj)
+        obj = typed_conversion.convert_numbers(node, obj)
+    report = target.types.prune(obj, gvk, None)
     if report.errors:
         raise _invalid_error(whole, strategic_patch, why or report.errors[0])
     texts = remarked + report.strict_errors
@@ -78,8 +78,8 @@ def check_fields(
         raise _invalid_error(whole, strategic_patch, f"strict decoding error: {', '.join(texts)}")
     if mode == "Warn":
         context.warnings += texts
-    found.setdefault("metadata", {})
-    return found
+    obj.setdefault("metadata", {})
+    return obj
 
 
 def _invalid_error(whole: bytes, strategic_patch: JsonObject | None, why: str) -> status.StatusError:

@@ -158,11 +158,11 @@ def convert_form(
     return printer_tables.partial_metadata(obj) | {"apiVersion": version}
 
 
-def _not_acceptable(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:
+def _not_acceptable(form: Form, description: str, resource: Resource, obj: JsonObject) -> StatusError:
     # Upstream shows its Go type, in the package of the group that stores the objects.
     package = resource.group.partition(".")[0]
     package = "core" if package in {"", "events"} else package
-    text = f"you requested {form.kind}, but the requested object is {found} (*{package}.{obj['kind']})"
+    text = f"you requested {form.kind}, but the requested object is {description} (*{package}.{obj['kind']})"
     return failure(406, "NotAcceptable", text)
 
 

@@ -200,17 +200,17 @@ class _HttpSink:
 
 def _join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Join lines to pieces of about _PIECE_BYTES: each chunk costs the client's parser time."""
-    found: list[bytes] = []
+    piece_lines: list[bytes] = []
     size = 0
     for line in lines:
-        found.append(line)
+        piece_lines.append(line)
         size += len(line)
         if size >= _PIECE_BYTES:
-            yield b"".join(found)
-            found.clear()
+            yield b"".join(piece_lines)
+            piece_lines.clear()
             size = 0
-    if found:
-        yield b"".join(found)
+    if piece_lines:
+        yield b"".join(piece_lines)
 
 
 class _WebSocketSink:

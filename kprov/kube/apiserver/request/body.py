@@ -105,10 +105,10 @@ def _parse_media_type(text: str) -> str:
     named = named.strip().lower()
     if not _MEDIA_TYPE.fullmatch(named):
         return ""
-    if any(each.strip() and not _PARAMETER.fullmatch(each.strip()) for each in rest):
+    if any(parameter.strip() and not _PARAMETER.fullmatch(parameter.strip()) for parameter in rest):
         return ""
     # Only the last parameter may be empty.
-    return "" if any(not each.strip() for each in rest[:-1]) else named
+    return "" if any(not parameter.strip() for parameter in rest[:-1]) else named
 
 
 def check_type(content_type: str, accepted: tuple[str, ...] = ACCEPTED) -> None:
@@ -150,8 +150,8 @@ def from_yaml(data: bytes) -> Any:
 def decode_object(data: bytes, content_type: str, gvk: Gvk) -> JsonObject:
     """Decode an object of that kind. Raise StatusError 400 or 415."""
     try:
-        found = _decode(data, content_type)
-        return check_type_meta({} if found is None else found, gvk)
+        document = _decode(data, content_type)
+        return check_type_meta({} if document is None else document, gvk)
     except ValueError as error:
         text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summarize(data)})"
         raise status.bad_request(text) from None
@@ -223,8 +223,8 @@ def check_type_meta(obj: Any, gvk: Gvk) -> JsonObject:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):
         raise status.bad_request(kind_mismatch.describe_mismatch(found_version, found_kind, gvk))
-    found: JsonObject = obj
-    return found
+    checked_object: JsonObject = obj
+    return checked_object
 
 
 def _set_type_meta(obj: JsonObject, gvk: Gvk) -> JsonObject:
@@ -240,6 +240,6 @@ def check_shape(obj: Any) -> None:
         )
     for name in ("apiVersion", "kind"):
         if obj.get(name) is not None and not isinstance(obj[name], str):
-            found = go_json.type_name(obj[name])
-            text = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
+            json_type = go_json.type_name(obj[name])
+            text = f"json: cannot unmarshal {json_type} into Go struct field .{name} of type string"
             raise ValueError(_NO_KIND + text)

@@ -50,11 +50,11 @@ def _is_known(group: str, version: str, kind: str) -> bool:
 
 @functools.cache
 def _list_known_kinds() -> frozenset[Gvk]:
-    found = set[Gvk]()
+    kinds = set[Gvk]()
     for resource in list_resources():
-        found |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}
-        found |= {
+        kinds |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}
+        kinds |= {
             (subresource.group, subresource.version, subresource.kind)
             for subresource in resource.subresources
         }
-    return frozenset(found)
+    return frozenset(kinds)

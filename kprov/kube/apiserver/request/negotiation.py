@@ -54,8 +54,8 @@ def negotiate(
     transforms, is_routed, is_list: see parse_accept.
     """
     accept = request.headers.get("Accept", "")
-    found = parse_accept(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
-    return replace(found, pretty=True) if found.media_type == JSON and is_pretty(request, query) else found
+    form = parse_accept(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
+    return replace(form, pretty=True) if form.media_type == JSON and is_pretty(request, query) else form
 
 
 def is_pretty(request: Request, query: Mapping[str, str]) -> bool:
@@ -138,16 +138,16 @@ def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     q values. The result depends on the algorithm, which is insertion sort for so few elements. It takes the
     square of their number, so that clauses beyond the first 100 do not count.
     """
-    found: list[_Clause] = []
+    clauses: list[_Clause] = []
     for text in _split_clauses(accept):
         clause = _parse_clause(text)
         if clause is None:
             continue
-        place = len(found)
-        while place and _precedes(clause, found[place - 1]):
+        place = len(clauses)
+        while place and _precedes(clause, clauses[place - 1]):
             place -= 1
-        found.insert(place, clause)
-    return [(f"{clause.kind}/{clause.subtype}", clause.values) for clause in found]
+        clauses.insert(place, clause)
+    return [(f"{clause.kind}/{clause.subtype}", clause.values) for clause in clauses]
 
 
 def _split_clauses(accept: str) -> list[str]:
@@ -177,11 +177,11 @@ def _parse_clause(text: str) -> _Clause | None:
     return _Clause(kind, subtype, _parse_quality(values.pop("q", "1")), values)
 
 
-def _precedes(one: _Clause, other: _Clause) -> bool:
+def _precedes(clause: _Clause, other_clause: _Clause) -> bool:
     return (
-        one.quality > other.quality
-        or (one.kind != "*" and other.kind == "*")
-        or (one.subtype != "*" and other.subtype == "*")
+        clause.quality > other_clause.quality
+        or (clause.kind != "*" and other_clause.kind == "*")
+        or (clause.subtype != "*" and other_clause.subtype == "*")
     )
 
 

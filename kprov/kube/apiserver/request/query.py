@@ -41,6 +41,6 @@ def parse_integer(query: Mapping[str, str], name: str) -> int | None:
 
 
 def check_dry_run(values: list[str]) -> list[field.FieldError]:
-    if all(each == "All" for each in values):
+    if all(value == "All" for value in values):
         return []
     return [field.not_supported("dryRun", values, ["All"])]

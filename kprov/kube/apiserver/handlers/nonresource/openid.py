@@ -52,12 +52,12 @@ class OpenId:
 
     def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
         """Return the response for one of the two paths, or None. Raise StatusError 405 or 406."""
-        found = self._documents.get(path)
-        if found is None:
+        entry = self._documents.get(path)
+        if entry is None:
             return None
         if method != "GET":
             raise status.method_not_allowed()
-        body, media_type = found
+        body, media_type = entry
         check_route(accept or "*/*", (media_type,))
         cached = f"public, max-age={_MAX_AGE_SECONDS}"
         return Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})

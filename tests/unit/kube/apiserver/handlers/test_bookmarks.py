@@ -46,7 +46,7 @@ def begun(sink: Sink, seconds: float, *, wanted: bool = True, **more: Any) -> Bo
 
 async def test_they_come_again_and_again_until_it_ends() -> None:
     sink = Sink()
-    bookmarks = begun(sink, LONG, each=0.01)
+    bookmarks = begun(sink, LONG, interval=0.01)
     await sink.has(3)
     bookmarks.cancel()
     seen = len(sink.seen)
@@ -65,9 +65,9 @@ async def test_the_last_one_comes_before_the_end_and_no_other_after_it() -> None
 async def test_who_is_there_for_less_or_wants_none_gets_none() -> None:
     """However soon others get theirs."""
     short, other, unwilling = Sink(), Sink(), Sink()
-    begun(short, BEFORE_END_SECONDS, each=0.01)
-    begun(unwilling, LONG, wanted=False, each=0.01).cancel()
-    bookmarks = begun(other, LONG, each=0.01)
+    begun(short, BEFORE_END_SECONDS, interval=0.01)
+    begun(unwilling, LONG, wanted=False, interval=0.01).cancel()
+    bookmarks = begun(other, LONG, interval=0.01)
     await other.has(3)
     bookmarks.cancel()
     assert short.seen == unwilling.seen == []
