@@ -190,15 +190,15 @@ def _build_reloaders(
     options: Namespace, storage: Storage, registry: Registry, server: Server, authorizer: authz.Union
 ) -> list[Coroutine[Any, Any, None]]:
     """Tasks that reload configuration files."""
-    found = []
+    reloaders = []
     if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
         path = options.encryption_provider_config
-        found.append(EncryptionReloader(path, storage, registry.cacher.read_again).run())
+        reloaders.append(EncryptionReloader(path, storage, registry.cacher.read_again).run())
     if options.authentication_config and isinstance(server.authenticator, authn.Union):
-        found.append(AuthenticationReloader(options, server.authenticator).run())
+        reloaders.append(AuthenticationReloader(options, server.authenticator).run())
     if options.authorization_config:
-        found.append(AuthorizationReloader(options.authorization_config, authorizer).run())
-    return found
+        reloaders.append(AuthorizationReloader(options.authorization_config, authorizer).run())
+    return reloaders
 
 
 def _build_flow_control(options: Namespace, registry: Registry, processes: int) -> FlowControl:

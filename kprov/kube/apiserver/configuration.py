@@ -71,9 +71,9 @@ def parse(file: ConfigFile, path: str, data: bytes) -> JsonObject:
     if document.get("apiVersion") not in file.versions:
         known = " or ".join(file.versions)
         raise ConfigError(f"{where}: apiVersion: expected {known}, found {document.get('apiVersion')!r}")
-    found = list(find_problems(document, file.shape))
-    if found:
-        raise ConfigError(f"{where}: {'; '.join(found)}")
+    problems = list(find_problems(document, file.shape))
+    if problems:
+        raise ConfigError(f"{where}: {'; '.join(problems)}")
     return document
 
 

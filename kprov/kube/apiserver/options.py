@@ -134,10 +134,10 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     options = flags.parse(argv)
     #: The values for /flagz.
     options.flags = flags.render_values(options)
-    given = sys.argv[1:] if argv is None else argv
-    options.anonymous_auth_given = _is_given("anonymous-auth", given)
-    options.oidc_given = any(_is_given(flag, given) for flag in _OIDC)
-    options.authorization_mode_given = _is_given("authorization-mode", given)
+    arguments = sys.argv[1:] if argv is None else argv
+    options.anonymous_auth_given = _is_given("anonymous-auth", arguments)
+    options.oidc_given = any(_is_given(flag, arguments) for flag in _OIDC)
+    options.authorization_mode_given = _is_given("authorization-mode", arguments)
     return options
 
 

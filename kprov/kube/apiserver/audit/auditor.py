@@ -297,11 +297,13 @@ class Auditor:
 
 def list_addresses(request: Request) -> list[str]:
     """Return the source addresses: those in headers of proxies, then the peer."""
-    found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    addresses = [
+        part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
+    ]
     for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):
-        if more and (not found or found[-1] != more):
-            found.append(more)
-    return found
+        if more and (not addresses or addresses[-1] != more):
+            addresses.append(more)
+    return addresses
 
 
 def _decode_patch(data: bytes, content_type: str) -> Any:

@@ -126,14 +126,14 @@ class RotatingFile:
     def _remove_backups(self) -> None:
         name = re.escape(self._path.stem) + r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)\.\d{3}"
         form = re.compile(name + re.escape(self._path.suffix) + r"(\.gz)?")
-        found = sorted(
+        backups = sorted(
             (path for path in self._path.parent.iterdir() if form.fullmatch(path.name)), reverse=True
         )
-        keep = found[: self._backups] if self._backups else found
+        keep = backups[: self._backups] if self._backups else backups
         if self._days:
             oldest = (datetime.now(UTC) - timedelta(days=self._days)).strftime(_STAMP)
             keep = [path for path in keep if _parse_backup_time(form, path) >= oldest]
-        for path in set(found) - set(keep):
+        for path in set(backups) - set(keep):
             path.unlink(missing_ok=True)
         if self._compress:
             for path in keep:

@@ -126,8 +126,8 @@ class CustomApiServices:
     def _follow(self, name: str) -> None:
         """Enqueue the group versions that a definition has got or lost."""
         before = self._by_name.pop(name, frozenset())
-        found = self._definitions.get(name)
-        now = frozenset() if found is None else frozenset(_list_group_versions(found.summary))
+        definition = self._definitions.get(name)
+        now = frozenset() if definition is None else frozenset(_list_group_versions(definition.summary))
         if now:
             self._by_name[name] = now
         self._uses.update(now - before)

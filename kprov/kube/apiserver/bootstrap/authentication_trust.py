@@ -123,7 +123,7 @@ def _decode_list(text: str) -> list[str]:
     values = json.loads(text) if text else []
     if values is None:
         return []
-    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{text} is no list of strings")
     return values
 

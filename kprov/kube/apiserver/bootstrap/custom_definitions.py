@@ -108,16 +108,18 @@ class DefinitionController:
         self._wake.set()
 
     async def _sync(self, name: str) -> None:
-        found = self._definitions.get(name)
+        known_definition = self._definitions.get(name)
         is_changed = name in self._changed
         self._changed.discard(name)
-        if is_changed and (found is None or not definition_state.is_true(found.summary, NAMES_ACCEPTED)):
+        if is_changed and (
+            known_definition is None or not definition_state.is_true(known_definition.summary, NAMES_ACCEPTED)
+        ):
             # Its names are free, or it waits for names.
             self._enqueue_waiting(name)
-        if found is None:
+        if known_definition is None:
             return
-        definition = found.summary
-        if found.is_being_deleted:
+        definition = known_definition.summary
+        if known_definition.is_being_deleted:
             if FINALIZER in (definition["metadata"].get("finalizers") or ()) and name not in self._finalizers:
                 task = start_background_task(self._finalize(name), f"finalize {name}")
                 self._finalizers[name] = task
@@ -127,11 +129,11 @@ class DefinitionController:
         others = (other.summary for other in self._definitions.list_group(definition["spec"]["group"]))
         names, reason, message = name_conflicts.accept_names(definition, others)
         is_accepted = reason == "NoConflicts"
-        failure = self._publisher.find_failure(found)
+        failure = self._publisher.find_failure(known_definition)
         is_news = name in self._published
         self._published.discard(name)
         published = self._publisher.find(name)
-        is_published = published is not None and published.uid == found.uid
+        is_published = published is not None and published.uid == known_definition.uid
 
         def change(status: JsonObject) -> None:
             status["acceptedNames"] = names
@@ -146,7 +148,7 @@ class DefinitionController:
                 # Once for each attempt, because another server may be able to build it, and says so.
                 _set_failed(status, failure)
 
-        await self._write_status(found, change)
+        await self._write_status(known_definition, change)
 
     async def _write_status(self, definition: Definition, change: Callable[[JsonObject], None]) -> None:
         """Change the status. Raise StatusError 409 if the definition is not the newest."""
@@ -284,7 +286,7 @@ def _set_policy_conditions(definition: JsonObject, status: JsonObject, *, is_sch
         definition_state.set_condition(status, NON_STRUCTURAL, "True", "Violations", message)
     elif is_schema_built and definition_state.find_condition({"status": status}, NON_STRUCTURAL) is not None:
         conditions = status["conditions"]
-        status["conditions"] = [each for each in conditions if each["type"] != NON_STRUCTURAL]
+        status["conditions"] = [condition for condition in conditions if condition["type"] != NON_STRUCTURAL]
 
 
 def _set_established(status: JsonObject, *, is_accepted: bool, is_published: bool) -> None:

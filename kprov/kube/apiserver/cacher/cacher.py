@@ -204,12 +204,12 @@ class Cacher:
         for cache in self._caches.values():
             for key in list(cache.unreadable):
                 try:
-                    found = await self._storage.get(key)
+                    record = await self._storage.get(key)
                 except StorageError as error:
                     log.warning("%s", error)
                     continue
-                if found is not None and key in cache.unreadable:
-                    cache.apply(Change(key, found.value, found.revision, is_create=False))
+                if record is not None and key in cache.unreadable:
+                    cache.apply(Change(key, record.value, record.revision, is_create=False))
 
     def _find_cache(self, key: str) -> ResourceCache | None:
         parts = key.split("/", 4)

@@ -64,10 +64,10 @@ class EntryDecoder:
             value = encode(self.head, obj)
         place, _, name = key.rpartition("/")
         namespace = place.rpartition("/")[2] if self._resource.namespaced else ""
-        found = Entry(key, namespace, name, build_tail(self.head, value, revision), revision, self)
+        entry = Entry(key, namespace, name, build_tail(self.head, value, revision), revision, self)
         if obj is not None:
-            self.set_selected(found, obj)
-        return found
+            self.set_selected(entry, obj)
+        return entry
 
     def decode_object(self, key: str, value: bytes) -> JsonObject:
         """Decode the object of a stored value. Raise as decode_entry."""

@@ -22,18 +22,20 @@ def build_finder(folders: Mapping[str, Resource]) -> Callable[[str], tuple[str, 
 
     folders: the resources by their folder under /registry/.
     """
-    known = {build_prefix(folder): (each.group, each.plural) for folder, each in folders.items()} | _UNSERVED
+    known = {
+        build_prefix(folder): (resource.group, resource.plural) for folder, resource in folders.items()
+    } | _UNSERVED
 
     def find(key: str) -> tuple[str, str] | None:
         parts = key.split("/", 4)
         if len(parts) < 4:
             return None
-        found = known.get("/".join((*parts[:3], "")))
-        if found is not None or len(parts) < 5:
-            return found
-        found = known.get("/".join((*parts[:4], "")))
+        group_resource = known.get("/".join((*parts[:3], "")))
+        if group_resource is not None or len(parts) < 5:
+            return group_resource
+        group_resource = known.get("/".join((*parts[:4], "")))
         # Custom resources stand below their group, which has a dot, and their plural.
-        return (parts[2], parts[3]) if found is None and "." in parts[2] else found
+        return (parts[2], parts[3]) if group_resource is None and "." in parts[2] else group_resource
 
     return find
 

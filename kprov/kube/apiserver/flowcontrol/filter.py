@@ -175,13 +175,17 @@ class PriorityAndFairness:
     def _match(
         self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo
     ) -> tuple[FlowSchema, PriorityLevel, str]:
-        found_schema = next((each for each in self._schemas if each.matches(user, info)), None)
-        schema = found_schema or next(each for each in self._schemas if each.name == "catch-all")
+        matching_schema = next(
+            (flow_schema for flow_schema in self._schemas if flow_schema.matches(user, info)), None
+        )
+        schema = matching_schema or next(
+            flow_schema for flow_schema in self._schemas if flow_schema.name == "catch-all"
+        )
         flow = f"{schema.name}\0{schema.find_flow(user, info)}"
         if len(self._matches) >= _MAX_CACHED_MATCHES:
             self._matches.clear()
-        found = self._matches[key] = schema, self._levels[schema.level], flow
-        return found
+        match = self._matches[key] = schema, self._levels[schema.level], flow
+        return match
 
     # following the objects
 
@@ -209,17 +213,17 @@ class PriorityAndFairness:
 
     def _list_objects(self, plural: str) -> list[JsonObject]:
         """Return the stored objects and the mandatory ones that are not stored (yet)."""
-        found = self._configuration[plural].list()
-        names = {obj["metadata"]["name"] for obj in found}
-        wanted = bootstrap_objects.MANDATORY if found else None
-        found += [
+        objects = self._configuration[plural].list()
+        names = {obj["metadata"]["name"] for obj in objects}
+        wanted = bootstrap_objects.MANDATORY if objects else None
+        objects += [
             obj
             for kind, obj in bootstrap_objects.load_objects()
             if kind == plural
             and obj["metadata"]["name"] not in names
             and (wanted is None or obj["metadata"]["name"] in wanted)
         ]
-        return found
+        return objects
 
     def _build(self, levels: Sequence[JsonObject], schemas: Sequence[JsonObject]) -> None:
         before = self._levels
@@ -240,7 +244,7 @@ class PriorityAndFairness:
                 schema.counts = old.counts
         # Schemas without their level are ignored.
         made = [schema for schema in made if schema.level in self._levels]
-        self._schemas = sorted(made, key=lambda each: (each.precedence, each.name))
+        self._schemas = sorted(made, key=lambda flow_schema: (flow_schema.precedence, flow_schema.name))
         self._matches.clear()
         allocation.distribute_shares(list(self._levels.values()), self._seats)
         for name, level in before.items():

@@ -64,7 +64,11 @@ def collect(levels: Mapping[str, PriorityLevel], schemas: Sequence[FlowSchema]) 
         for level in levels.values():
             gauge.add_metric((level.name,), getattr(level, value))
         yield gauge
-    used = [each for each in schemas if each.counts.dispatched or each.counts.waiting or each.counts.rejected]
+    used = [
+        flow_schema
+        for flow_schema in schemas
+        if flow_schema.counts.dispatched or flow_schema.counts.waiting or flow_schema.counts.rejected
+    ]
     for name, text, value in _SCHEMAS:
         gauge = GaugeMetricFamily(_PREFIX + name, text, labels=_BY_SCHEMA)
         for schema in used:

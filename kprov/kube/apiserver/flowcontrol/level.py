@@ -161,7 +161,7 @@ class PriorityLevel:
             if len(self._hands) >= _FLOWS_REMEMBERED:
                 self._hands.clear()
             hand = self._hands[flow] = deal_queues(flow, len(self._queues), self._hand)
-        queue = min((self._queues[index] for index in hand), key=lambda each: each.seats)
+        queue = min((self._queues[index] for index in hand), key=lambda candidate: candidate.seats)
         if len(queue.tickets) >= self._room:
             return "queue-full"
         ticket.future = asyncio.get_running_loop().create_future()
@@ -180,7 +180,8 @@ class PriorityLevel:
         """Give free seats to waiting requests, the smallest tag first."""
         while self.waiting:
             queue = min(
-                (queue for queue in self._queues if queue.tickets), key=lambda each: each.tickets[0]._tag
+                (queue for queue in self._queues if queue.tickets),
+                key=lambda candidate: candidate.tickets[0]._tag,
             )
             ticket = queue.tickets[0]
             # A request for many seats waits until they are free, and no other request overtakes it.

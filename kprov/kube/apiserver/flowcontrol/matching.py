@@ -64,7 +64,7 @@ class FlowSchema:
                     for resource_rule in rule.get("resourceRules") or ()
                 )
                 if info.is_resource_request
-                else any(_matches_path(each, info) for each in rule.get("nonResourceRules") or ())
+                else any(_matches_path(path_rule, info) for path_rule in rule.get("nonResourceRules") or ())
             )
             for rule in self._rules
         )

@@ -29,7 +29,7 @@ class RetryAfter:
             self._refused += 1
             return
         oldest = self._second - min(2 * self.seconds, _MOST_SECONDS)
-        self._history = [each for each in self._history if each[0] >= oldest]
+        self._history = [entry for entry in self._history if entry[0] >= oldest]
         self._history.append((self._second, self._refused))
         self._second, self._refused = now, 1
         self._adjust(now)

@@ -146,8 +146,8 @@ def _decode_message(definition: str, data: bytes) -> JsonObject:
 
 def _decode_map_value(type_name: str, raw: Any) -> Any:
     if type_name.startswith("[]") and type_name != "[]byte":
-        items = (each for number, each in _read_entries(raw or b"") if number == 1)
-        return [item for each in items for item in _decode_repeated(type_name[2:], each)]
+        items = (chunk for number, chunk in _read_entries(raw or b"") if number == 1)
+        return [item for chunk in items for item in _decode_repeated(type_name[2:], chunk)]
     return _decode_value(type_name, raw if raw is not None else (0 if type_name in _VARINTS else b""))
 
 
@@ -182,11 +182,11 @@ def _decode_quantity(raw: bytes) -> str:
 
 
 def _decode_int_or_string(raw: bytes) -> int | str:
-    found = dict(_read_entries(raw))
-    if found.get(1):
-        text: str = found.get(3, b"").decode()
+    fields = dict(_read_entries(raw))
+    if fields.get(1):
+        text: str = fields.get(3, b"").decode()
         return text
-    return _convert_signed(found.get(2, 0))
+    return _convert_signed(fields.get(2, 0))
 
 
 def _decode_raw_json(raw: bytes) -> Any:
@@ -195,9 +195,9 @@ def _decode_raw_json(raw: bytes) -> Any:
 
 
 def _decode_schema_or_bool(raw: bytes) -> Any:
-    found = dict(_read_entries(raw))
-    schema = found.get(2)
-    return bool(found.get(1)) if schema is None else _decode_message(_SCHEMA, schema)
+    fields = dict(_read_entries(raw))
+    schema = fields.get(2)
+    return bool(fields.get(1)) if schema is None else _decode_message(_SCHEMA, schema)
 
 
 def _decode_schema_or_array(raw: bytes) -> Any:
@@ -213,16 +213,16 @@ def _decode_schema_or_names(raw: bytes) -> Any:
 
 
 def _decode_time(raw: bytes) -> str | None:
-    found = dict(_read_entries(raw))
-    return timestamps.show(_build_datetime(found)) if found else None
+    fields = dict(_read_entries(raw))
+    return timestamps.show(_build_datetime(fields)) if fields else None
 
 
 def _decode_micro_time(raw: bytes) -> str | None:
-    found = dict(_read_entries(raw))
-    if not found:
+    fields = dict(_read_entries(raw))
+    if not fields:
         return None
     return timestamps.show_micro(
-        _build_datetime(found).replace(microsecond=_convert_signed(found.get(2, 0)) // 1000)
+        _build_datetime(fields).replace(microsecond=_convert_signed(fields.get(2, 0)) // 1000)
     )
 
 

@@ -73,8 +73,8 @@ class Health:
                 return Response(text="ok", headers=_PLAIN)
             return Response(status=500, text=f"internal server error: {reason}\n", headers=_SNIFFED)
         names = [label for label in checks if label not in excluded]
-        found = await asyncio.gather(*(_run_check(checks[label]) for label in names))
-        results = dict.fromkeys(checks) | dict(zip(names, found, strict=True))
+        reasons = await asyncio.gather(*(_run_check(checks[label]) for label in names))
+        results = dict.fromkeys(checks) | dict(zip(names, reasons, strict=True))
         failed = self._metrics.count(base, {label: results[label] for label in names})
         if not failed and "verbose" not in query:
             return Response(text="ok", headers=_SNIFFED)
@@ -95,5 +95,5 @@ class Health:
 
 
 async def _run_check(check: Check) -> str | None:
-    found = check()
-    return await found if isinstance(found, Awaitable) else found
+    result = check()
+    return await result if isinstance(result, Awaitable) else result

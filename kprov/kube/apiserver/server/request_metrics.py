@@ -275,7 +275,7 @@ def _build_key(request: Request, info: RequestInfo, code: int) -> _Key:
     query = request.query
     dry = ""
     if "dryRun" in query:
-        dry = "All" if all(each == "All" for each in query.getall("dryRun")) else "invalid"
+        dry = "All" if all(value == "All" for value in query.getall("dryRun")) else "invalid"
     verb = info.verb
     if verb == "patch" and request.headers.get("Content-Type") == _APPLY:
         verb = "apply"

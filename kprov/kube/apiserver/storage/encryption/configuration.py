@@ -172,20 +172,20 @@ def _find_name_problem(name: str) -> str:
 
 def _check_provider(provider: JsonObject, at: str) -> Iterable[FieldError]:
     # `identity:` without a value is null in YAML, which upstream also rejects.
-    given = [name for name in _PROVIDERS if provider.get(name) is not None]
-    if not given:
+    provider_names = [name for name in _PROVIDERS if provider.get(name) is not None]
+    if not provider_names:
         text = "provider does not contain any of the expected providers: AESGCM, AESCBC, Secretbox, Identity"
         yield field.invalid(at, provider, text)
-    elif len(given) > 1:
+    elif len(provider_names) > 1:
         text = (
             "more than one provider specified in a single element, should split into different list elements"
         )
         yield field.invalid(at, "REDACTED", text)
-    elif given[0] == "kms":
+    elif provider_names[0] == "kms":
         text = "kms providers are not supported by this server; use secretbox, aesgcm or aescbc"
         yield field.forbidden(f"{at}.kms", text)
-    elif given[0] != "identity":
-        name = given[0]
+    elif provider_names[0] != "identity":
+        name = provider_names[0]
         yield from _check_keys(provider[name].get("keys") or [], f"{at}.{name}.keys", _CIPHERS[name][1])
 
 

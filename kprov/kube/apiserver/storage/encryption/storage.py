@@ -62,10 +62,10 @@ class EncryptedStorage:
 
     async def get(self, key: str) -> Stored | None:
         """See Storage. Raise UnreadableError."""
-        found = await self._inner.get(key)
-        if found is None:
+        record = await self._inner.get(key)
+        if record is None:
             return None
-        opened = self._decrypt_stored(found)
+        opened = self._decrypt_stored(record)
         if opened.error:
             raise UnreadableError(key, opened.error)
         return opened
@@ -107,11 +107,11 @@ class EncryptedStorage:
         if prefix in self._by_prefix:
             return self._by_prefix[prefix]
         named = self._resource_of(key)
-        found = None if named is None else self._transformers.find_transformer(*named)
+        transformer = None if named is None else self._transformers.find_transformer(*named)
         if len(self._by_prefix) > _PREFIXES:
             self._by_prefix.clear()
-        self._by_prefix[prefix] = found
-        return found
+        self._by_prefix[prefix] = transformer
+        return transformer
 
     def _encrypt(self, key: str, value: bytes) -> bytes:
         transformer = self._find_transformer(key)

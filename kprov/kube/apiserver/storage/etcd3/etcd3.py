@@ -91,9 +91,9 @@ class Etcd3:
             repeated = repeated or more
             if answer.succeeded:
                 return int(answer.header.revision)
-            found = answer.responses[0].response_range.kvs
-            if found:
-                current = _build_stored(found[0])
+            key_values = answer.responses[0].response_range.kvs
+            if key_values:
+                current = _build_stored(key_values[0])
                 revision = await self._find_outcome(wanted, value, current, 0, seen) if repeated else 0
                 if revision:
                     return revision
@@ -156,8 +156,8 @@ class Etcd3:
             raise UnavailableError(error.details) from error
         if answer.succeeded:
             return True, version + 1, int(answer.header.revision)
-        found = answer.responses[0].response_range.kvs
-        return False, int(found[0].version) if found else 0, int(answer.header.revision)
+        key_values = answer.responses[0].response_range.kvs
+        return False, int(key_values[0].version) if key_values else 0, int(answer.header.revision)
 
     def is_stale(self, key: str) -> bool:
         del key
@@ -207,8 +207,8 @@ class Etcd3:
             raise UnavailableError(error.details) from error
         if answer.succeeded:
             return True, int(answer.header.revision), None
-        found = answer.responses[0].response_range.kvs
-        current = _build_stored(found[0]) if found else None
+        key_values = answer.responses[0].response_range.kvs
+        current = _build_stored(key_values[0]) if key_values else None
         revision = await self._find_outcome(key, value, current, expected, seen) if repeated else 0
         return bool(revision), revision or int(answer.header.revision), current
 

@@ -34,8 +34,8 @@ class Fence:
 
     def update(self, answer: pb.ResponseOp) -> None:
         """Read the version from a response."""
-        found = answer.response_range.kvs
-        self.version = int(found[0].version) if found else 0
+        key_values = answer.response_range.kvs
+        self.version = int(key_values[0].version) if key_values else 0
         self.condition = self._build_condition()
 
     async def raise_version(self, seconds: float) -> None:
