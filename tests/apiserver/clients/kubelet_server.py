@@ -12,9 +12,9 @@ from typing import Any, cast
 from kprov.kube.api.core import Pod
 from kprov.kube.api.decoding import convert
 from kprov.kube.api.meta import NodeName
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.server.app import KubeletServer, PodSource
 from tests.apiserver.servers import ApiServer, free_port

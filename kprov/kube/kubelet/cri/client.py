@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kprov.kube.component_base.rpc.channel import Channel
 from kprov.kube.component_base.rpc.status import RpcError
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 
 # As upstream: 2 minutes for most calls (runtimeRequestTimeout). Pulls of large images take longer.
 _DEFAULT_TIMEOUT: Final = 120.0

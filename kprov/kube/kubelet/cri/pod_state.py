@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kprov.kube.api.meta import PodUID
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 
 POD_NAME: Final = "io.kubernetes.pod.name"

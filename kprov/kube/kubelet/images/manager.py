@@ -8,7 +8,7 @@ from typing import Final
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.backoff import KeyedBackoff
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.images.errors import ImageError

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.images.image_names import get_registry
 from kprov.kube.machinery.json_object import JsonObject
 

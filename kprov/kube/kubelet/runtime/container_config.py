@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from kprov.kube.api.core import Container, ContainerPort, LifecycleHandler, Pod
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods import pod_queries, resources
 from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.pods.expansion import expand

@@ -12,9 +12,9 @@ from kprov.kube.api.core import Container, LifecycleHandler, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.backoff import KeyedBackoff
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.cri.pod_state import ContainerState, PodState
 from kprov.kube.kubelet.errors import ContainerConfigError, VolumeError

@@ -8,9 +8,9 @@ from pathlib import Path
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ClientError
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.cri.pod_state import ContainerState, PodState
 from kprov.kube.kubelet.events import EventSender

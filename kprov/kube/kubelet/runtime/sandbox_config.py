@@ -1,9 +1,9 @@
 """The PodSandboxConfig of a pod (generatePodSandboxConfig)."""
 
 from kprov.kube.api.core import Pod
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods import resources, sysctls
 from kprov.kube.kubelet.runtime import cgroups, dns, security_context
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from kprov.kube.api.core import Container, Pod
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.pods.pod_queries import format_pod, list_containers
 

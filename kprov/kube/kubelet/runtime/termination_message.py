@@ -8,8 +8,8 @@ from typing import Final
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_helpers.directory import Directory
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.pod_state import ContainerState
 from kprov.kube.kubelet.logs import log_file
 from kprov.kube.kubelet.volumes.manager import open_pod_folder

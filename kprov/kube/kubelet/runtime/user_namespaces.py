@@ -18,8 +18,8 @@ from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_helpers.directory import Directory
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.volumes.manager import open_pod_folder
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kprov.kube.api.meta import PodUID
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.node import info
 from kprov.kube.machinery import timestamps

@@ -11,7 +11,7 @@ from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_helpers.directory import Directory
 from kprov.kube.component_helpers.tree_removal import get_mount_id, remove_entry
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.pods.expansion import expand

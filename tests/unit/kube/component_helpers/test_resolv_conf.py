@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.component_helpers import resolv_conf
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.dns import app as cluster_dns
 from kprov.kube.dns import options as cluster_dns_options
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.runtime import sandbox_config
 from tests.unit.kube.kubelet.kubelet_builders import pod
 

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kprov.kube.component_base.configfile import ConfigError
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods.admission import PodAdmission
 from kprov.kube.kubelet.pods.sysctls import SysctlRules
 from kprov.kube.kubelet.runtime.sandbox_config import generate_pod_sandbox_config

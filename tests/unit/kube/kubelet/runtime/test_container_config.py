@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.api.core import Container, EnvVar
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.runtime import cgroups, container_config
 from kprov.kube.kubelet.runtime.pod_actions import compute_pod_actions

@@ -10,8 +10,8 @@ import pytest
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.component_base.configfile import ConfigError
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.runtime import container_config, sandbox_config
 from kprov.kube.kubelet.runtime.user_namespaces import UserNamespaces, find_range
