@@ -19,6 +19,7 @@ from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.housekeeping import Housekeeper
+from kprov.kube.kubelet.images.filesystem import ImageFilesystem
 from kprov.kube.kubelet.images.garbage_collection import ImageGarbageCollector
 from kprov.kube.kubelet.images.manager import ImageManager
 from kprov.kube.kubelet.kubelet import Dependencies, Kubelet
@@ -35,6 +36,7 @@ from kprov.kube.kubelet.pods.static_pods import StaticPodSource
 from kprov.kube.kubelet.pods.sysctls import SysctlRules
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.probes.manager import ProbeManager
+from kprov.kube.kubelet.runtime.cgroup_driver import find_cgroup_driver
 from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter
@@ -93,6 +95,7 @@ class _App:
         self._shutdown_state = ShutdownState()
         self._kubelet = self._make_kubelet()
         self._pleg = Pleg(cri, self._kubelet.wake_worker)
+        self._image_filesystem = ImageFilesystem(cri)
         self._image_gc = ImageGarbageCollector(cri, config, self._events)
         self._static_pods = StaticPodSource(config, client, self._kubelet)
         self._shutdown = ShutdownManager(
@@ -219,7 +222,13 @@ class _App:
         version = await self._wait_for_runtime(stop)
         if version is None:
             return
-        await asyncio.to_thread(self._pressure.measure, config)
+        try:
+            config.cgroup_driver = await find_cgroup_driver(self._cri, config.cgroup_driver)
+        except RuntimeFailure as failure:
+            raise run.FatalError(
+                f"the container runtime does not tell its cgroup driver: {failure}"
+            ) from failure
+        await self._read_pressure()
         works = [self._pleg.run(), self._health.run(), self._image_gc.run(), self._run_housekeeping()]
         works += [self._measure_pressure(), self._shutdown.run()]
         if config.static_pod_path:
@@ -335,10 +344,14 @@ class _App:
                 log.warning("housekeeping: %s", failure)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
+    async def _read_pressure(self) -> None:
+        path = await self._image_filesystem.find_mountpoint()
+        await asyncio.to_thread(self._pressure.measure, self._config, path)
+
     async def _measure_pressure(self) -> None:
         while True:
             before = self._pressure.conditions
-            await asyncio.to_thread(self._pressure.measure, self._config)
+            await self._read_pressure()
             if before != self._pressure.conditions:
                 self._report_node_soon()
             await asyncio.sleep(_PRESSURE_SECONDS)

@@ -39,6 +39,8 @@ class CriClient:
         self._channel = Channel.of_socket(endpoint.removeprefix(_UNIX))
         self._timeout = timeout
         self._methods: dict[str, bytes] = {}
+        #: Such as containerd, from the last Version; container ids in statuses begin with it.
+        self.runtime_name = ""
 
     async def close(self) -> None:
         await self._channel.close()
@@ -56,10 +58,15 @@ class CriClient:
         return answer.FromString(data)
 
     async def version(self) -> pb.VersionResponse:
-        return await self._call("Version", pb.VersionRequest(version="v1"), pb.VersionResponse)  # type: ignore[no-any-return]
+        answer = await self._call("Version", pb.VersionRequest(version="v1"), pb.VersionResponse)
+        self.runtime_name = answer.runtime_name
+        return answer  # type: ignore[no-any-return]
 
     async def status(self) -> pb.StatusResponse:
         return await self._call("Status", pb.StatusRequest(), pb.StatusResponse, 10)  # type: ignore[no-any-return]
+
+    async def runtime_config(self) -> pb.RuntimeConfigResponse:
+        return await self._call("RuntimeConfig", pb.RuntimeConfigRequest(), pb.RuntimeConfigResponse)  # type: ignore[no-any-return]
 
     async def run_pod_sandbox(self, config: pb.PodSandboxConfig, handler: str = "") -> str:
         request = pb.RunPodSandboxRequest(config=config, runtime_handler=handler)
@@ -175,6 +182,9 @@ class CriClient:
         await self._call_unless_gone(
             "RemoveImage", pb.RemoveImageRequest(image=pb.ImageSpec(image=image)), pb.RemoveImageResponse
         )
+
+    async def image_fs_info(self) -> pb.ImageFsInfoResponse:
+        return await self._call("ImageFsInfo", pb.ImageFsInfoRequest(), pb.ImageFsInfoResponse, 10)  # type: ignore[no-any-return]
 
     async def container_events(self) -> AsyncIterator[pb.ContainerEventResponse]:
         """Events of containers from now on. RuntimeFailure UNIMPLEMENTED: the runtime sends none."""

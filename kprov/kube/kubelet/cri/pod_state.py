@@ -42,6 +42,7 @@ class ContainerState:
     id: str
     name: str
     state: str
+    runtime: str = ""
     sandbox_id: str = ""
     created_at: int = 0
     started_at: int = 0
@@ -58,6 +59,11 @@ class ContainerState:
     annotations: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
     resources: RuntimeResources | None = None
+
+    @property
+    def uri(self) -> str:
+        """The id with the runtime's name, such as containerd://ID, as clients see it."""
+        return f"{self.runtime}://{self.id}"
 
     @property
     def is_running(self) -> bool:
@@ -151,6 +157,7 @@ async def _read_container(cri: CriClient, item: pb.Container) -> ContainerState 
         id=status.id,
         name=status.labels.get(CONTAINER_NAME, status.metadata.name),
         state=_STATES.get(status.state, UNKNOWN),
+        runtime=cri.runtime_name,
         sandbox_id=item.pod_sandbox_id,
         created_at=status.created_at,
         started_at=status.started_at,

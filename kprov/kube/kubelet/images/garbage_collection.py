@@ -10,11 +10,12 @@ from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import EventSender
-from kprov.kube.kubelet.node import info
+from kprov.kube.kubelet.images.filesystem import ImageFilesystem
 
 log = logging.getLogger(__name__)
 
 _PERIOD: Final = 300.0
+_NEVER: Final = 100
 
 
 class ImageGarbageCollector:
@@ -22,18 +23,30 @@ class ImageGarbageCollector:
         self._cri = cri
         self._config = config
         self._events = events
+        self._filesystem = ImageFilesystem(cri)
         # image id > (first seen, last used), monotonic seconds
         self._records: dict[str, tuple[float, float]] = {}
         self.on_images: Callable[[Sequence[pb.Image]], None] = lambda _: None
 
     async def run(self) -> None:
-        """Collect every five minutes until cancelled."""
+        """Collect every five minutes until cancelled. Does nothing where the configuration turns it off."""
+        if self._config.image_gc_high == _NEVER and not self._config.image_maximum_age:
+            return
+        has_failed = False
         while True:
-            try:
-                await self.collect()
-            except RuntimeFailure as failure:
-                log.warning("image garbage collection: %s", failure)
+            has_failed = await self._collect_or_tell(has_failed=has_failed)
             await asyncio.sleep(_PERIOD)
+
+    async def _collect_or_tell(self, *, has_failed: bool) -> bool:
+        """Collect; the second failure in a row is an event, too. Returns whether it failed."""
+        try:
+            await self.collect()
+        except RuntimeFailure as failure:
+            log.warning("image garbage collection: %s", failure)
+            if has_failed:
+                self._events.send_node_event("Warning", "ImageGCFailed", str(failure))
+            return True
+        return False
 
     async def collect(self) -> None:
         """Remove images that are too old, then those that the disk needs. Raises RuntimeFailure."""
@@ -44,9 +57,14 @@ class ImageGarbageCollector:
                 if now - self._records[image.id][1] > self._config.image_maximum_age:
                     await self._remove(image)
                     idle.remove(image)
-        size, free, _, _ = info.read_disk("/var/lib/containerd")
-        if size and 100 - free * 100 // size >= self._config.image_gc_high:
-            await self._free_space(size * (100 - self._config.image_gc_low) // 100 - free, idle, now)
+        disk = await self._filesystem.read()
+        if not disk.capacity:
+            text = "invalid capacity 0 on image filesystem"
+            self._events.send_node_event("Warning", "InvalidDiskCapacity", text)
+            raise RuntimeFailure("UNKNOWN", text)
+        if 100 - disk.available * 100 // disk.capacity >= self._config.image_gc_high:
+            wanted = disk.capacity * (100 - self._config.image_gc_low) // 100
+            await self._free_space(wanted - disk.available, idle, now)
 
     async def _list_idle_images(self, now: float) -> list[pb.Image]:
         """Images that no container uses, the one that is unused for the longest time first."""

@@ -21,11 +21,11 @@ class NodePressure:
     def conditions(self) -> tuple[bool, bool, bool]:
         return self.memory, self.disk, self.pids
 
-    def measure(self, config: KubeletConfiguration) -> None:
-        """Read /proc and the file systems."""
+    def measure(self, config: KubeletConfiguration, image_path: str | None) -> None:
+        """Read /proc and the file systems. `image_path`: on that of the images, None while it is unknown."""
         is_short = {
             "memory": _is_memory_short(config),
-            "disk": _is_disk_short(config),
+            "disk": _is_disk_short(config, image_path),
             "pids": _are_pids_short(config),
         }
         now = time.monotonic()
@@ -44,9 +44,11 @@ def _is_memory_short(config: KubeletConfiguration) -> bool:
     return text is not None and available < info.parse_threshold(text, total)
 
 
-def _is_disk_short(config: KubeletConfiguration) -> bool:
-    paths = {"nodefs": config.root_dir, "imagefs": "/var/lib/containerd"}
+def _is_disk_short(config: KubeletConfiguration, image_path: str | None) -> bool:
+    paths = {"nodefs": config.root_dir, "imagefs": image_path}
     for name, path in paths.items():
+        if path is None:
+            continue
         size, free, inodes, free_inodes = info.read_disk(path)
         for signal, whole, left in (("available", size, free), ("inodesFree", inodes, free_inodes)):
             text = config.eviction_hard.get(f"{name}.{signal}")

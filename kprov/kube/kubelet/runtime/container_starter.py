@@ -191,7 +191,7 @@ class ContainerStarter:
             self._events.send_container_event(
                 pod, container, "Warning", "FailedPostStartHook", "PostStartHook failed"
             )
-            state = ContainerState(container_id, container.name, pod_state.RUNNING)
+            state = ContainerState(container_id, container.name, pod_state.RUNNING, self._cri.runtime_name)
             await self._killer.kill_container(pod, state, message="FailedPostStartHook")
             raise _StartError("PostStartHookError", f"PostStartHook failed: {error}") from error
 

@@ -10,6 +10,7 @@ from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri.client import CriClient
+from kprov.kube.kubelet.images.filesystem import FilesystemStats, ImageFilesystem
 from kprov.kube.kubelet.node import info
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -25,6 +26,7 @@ async def make_summary(
     now = timestamps.now()
     total, available = info.read_memory()
     size, free, inodes, free_inodes = info.read_disk(config.root_dir)
+    image_filesystem = _make_image_stats(await ImageFilesystem(cri).read())
     return {
         "node": {
             "nodeName": config.node_name,
@@ -45,8 +47,22 @@ async def make_summary(
                 "inodes": inodes,
                 "inodesUsed": inodes - free_inodes,
             },
+            # Images and writable layers of containers: no runtime served here keeps them apart.
+            "runtime": {"imageFs": image_filesystem, "containerFs": image_filesystem},
         },
         "pods": [_make_pod_stats(pod, usage.get(pod["metadata"]["uid"], [])) for pod in pods],
+    }
+
+
+def _make_image_stats(stats: FilesystemStats) -> JsonObject:
+    return {
+        "time": _render_time(stats.time),
+        "availableBytes": stats.available,
+        "capacityBytes": stats.capacity,
+        "usedBytes": stats.used,
+        "inodesFree": stats.inodes_free,
+        "inodes": stats.inodes,
+        "inodesUsed": stats.inodes_used,
     }
 
 

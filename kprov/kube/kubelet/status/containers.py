@@ -21,7 +21,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 _LOST_REASON: Final = "ContainerStatusUnknown"
 _LOST_EXIT_CODE: Final = 137
-RUNTIME: Final = "containerd"
 
 
 def generate_container_statuses(
@@ -135,7 +134,7 @@ def _make_lost_state(message: str) -> JsonObject:
 
 
 def _convert(container: ContainerState, old: JsonObject | None) -> JsonObject:
-    container_id = f"{RUNTIME}://{container.id}"
+    container_id = container.uri
     status: JsonObject = {
         "name": container.name,
         "image": container.image,

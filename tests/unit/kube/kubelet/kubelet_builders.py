@@ -36,7 +36,14 @@ def container(name: str = "c", **fields: Any) -> Container:
 
 def running(name: str = "c", **fields: Any) -> ContainerState:
     return ContainerState(
-        **{"id": f"{name}-1", "name": name, "state": RUNNING, "started_at": 10**18, **fields}
+        **{
+            "id": f"{name}-1",
+            "name": name,
+            "state": RUNNING,
+            "runtime": "containerd",
+            "started_at": 10**18,
+            **fields,
+        }
     )
 
 
@@ -45,6 +52,7 @@ def exited(name: str = "c", code: int = 0, **fields: Any) -> ContainerState:
         "id": f"{name}-1",
         "name": name,
         "state": EXITED,
+        "runtime": "containerd",
         "exit_code": code,
         "started_at": 10**18,
         "finished_at": 10**18 + 10**9,
