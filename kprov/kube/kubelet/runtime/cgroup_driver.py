@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 
 log = logging.getLogger(__name__)

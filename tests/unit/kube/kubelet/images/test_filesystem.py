@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import RuntimeFailure
 from kprov.kube.kubelet.images.filesystem import ImageFilesystem
 from tests.unit.kube.kubelet.cri_server import serve_cri

@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import RuntimeFailure
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.images.garbage_collection import ImageGarbageCollector

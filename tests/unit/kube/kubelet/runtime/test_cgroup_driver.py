@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import RuntimeFailure
 from kprov.kube.kubelet.runtime.cgroup_driver import find_cgroup_driver
 from tests.unit.kube.kubelet.cri_server import serve_cri
