@@ -22,6 +22,8 @@ _BASIC = re.compile(r"(?i)(\bauthorization:\s*basic\s+)(?!\*)[A-Za-z0-9+/]{8,}=*
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 #: A bootstrap token, or the token of a join command.
 _BOOTSTRAP = re.compile(r"(?i)(token[^\n]{0,20}?)\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
+#: A token in any text. A name of a host has parts around these two, an event the name of its object.
+_BARE_BOOTSTRAP = re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)")
 _URL = re.compile(r"(://[^/\s:@]+:)(?!\*)[^/\s@]+(?=@)")
 #: Names of settings with a secret. Names such as token-auth-file and tokenTTL are none.
 _NAME = (
@@ -35,9 +37,26 @@ _SETTING = re.compile(
 )
 #: `auth_pass x` of keepalived, `--token x` of a command line.
 _WORD = re.compile(r"(?im)((?:\bauth_pass|--password|--token|--client-secret)[ \t]+)(?![*-])\S+")
+#: What separates words of a command line, of a list of words, and of words joined for redaction.
+_GAP = r"""[\s\0"',]"""
+_OTHER_WORDS = r"[^\n|;&]{0,2000}?"
+_PASSWORD_OPTIONS = (
+    # Without a space: with one, the client asks for the password.
+    rf"\b(?:mysql|mariadb)[\w-]*(?={_GAP}){_OTHER_WORDS}{_GAP}-p",
+    rf"\bsshpass{_GAP}+-p{_GAP}*",
+    rf"\bmongo\w*(?={_GAP}){_OTHER_WORDS}{_GAP}-p{_GAP}+",
+    rf"\b(?:docker|podman|nerdctl|skopeo|buildah|helm){_GAP}{_OTHER_WORDS}login{_OTHER_WORDS}{_GAP}-p{_GAP}+",
+    rf"\bredis-cli(?={_GAP}){_OTHER_WORDS}{_GAP}-a{_GAP}+",
+    rf"""\bcurl(?={_GAP}){_OTHER_WORDS}{_GAP}(?:-\w*u|--user=?){_GAP}*[^\s\0:"',/]+:""",
+)
+#: The option of a program that is a password, or has one.
+_PASSWORD_ARGUMENT = re.compile(
+    rf"""({"|".join(_PASSWORD_OPTIONS)})(?!\*)(?:(\\?["'])[^"'\n\0]+\2|[^\s\0"']+)"""
+)
 _LEFT = {
     "a private key": _PRIVATE_KEY,
     "a bearer token": _BEARER,
+    "a bootstrap token": _BARE_BOOTSTRAP,
     "a JWT": _JWT,
     "a password in a URL": _URL,
 }
@@ -49,8 +68,9 @@ def redact_text(text: str) -> str:
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _ENCODED_PEM.sub(lambda match: MASK if _is_key(match[0]) else match[0], text)
     text = _JWT.sub(MASK, text)
-    for expression in (_BEARER, _BASIC, _BOOTSTRAP, _URL, _WORD):
+    for expression in (_BEARER, _BASIC, _BOOTSTRAP, _URL, _WORD, _PASSWORD_ARGUMENT):
         text = expression.sub(rf"\g<1>{MASK}", text)
+    text = _BARE_BOOTSTRAP.sub(MASK, text)
     return _SETTING.sub(rf"\g<1>\g<2>{MASK}\g<2>", text)
 
 
@@ -93,6 +113,7 @@ def _is_key(encoded: str) -> bool:
 
 def _mask_values(value: Any) -> None:
     for part in _walk(value):
+        _mask_words(part)
         for name in ("env", "annotations"):
             child = part.get(name)
             if name == "env" and isinstance(child, list):
@@ -101,6 +122,15 @@ def _mask_values(value: Any) -> None:
                         variable["value"] = MASK
             elif isinstance(child, dict):
                 child.pop("kubectl.kubernetes.io/last-applied-configuration", None)
+
+
+def _mask_words(container: dict[str, Any]) -> None:
+    """Mask passwords in the words of a container or a probe: its program may stand in another list."""
+    lists = {name: container[name] for name in ("command", "args") if isinstance(container.get(name), list)}
+    words = [str(word) for part in lists.values() for word in part]
+    masked = iter(_PASSWORD_ARGUMENT.sub(rf"\g<1>{MASK}", "\0".join(words)).split("\0"))
+    for name, part in lists.items():
+        container[name] = [next(masked) for _ in part]
 
 
 def _walk(value: Any) -> Iterator[dict[str, Any]]:
