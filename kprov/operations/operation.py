@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from kprov.errors import InputError, KprovError
 from kprov.operations.cluster import Say, open_cluster
-from kprov.operations.hooks import add_hook_phases, find_hooks, report_failure
+from kprov.operations.hooks import HookProgress, add_hook_phases, find_hooks, report_failure
 from kprov.operations.phases import Memory, OperationContext, Phase
 from kprov.playbook.results.journal import EarlierRun, Journal, find_latest
 from kprov.playbook.results.run_result import Callbacks, RunOptions
@@ -146,6 +146,9 @@ def run_operation(
             if not superseded:
                 earlier = None
         memory = Memory(earlier.memory if earlier is not None else {})
+        if earlier is not None and earlier.run.get("command") != name:
+            # The memory says which hooks of the earlier operation have finished.
+            HookProgress().store(memory)
         context = OperationContext(cluster, arguments, options, callbacks, say, memory)
         hooks = find_hooks(cluster.engine.inventory.directory, name, OPERATIONS)
         phases = importlib.import_module(OPERATIONS[name]).list_phases(context)

@@ -192,6 +192,25 @@ def test_a_drain_that_failed_can_be_taken_back(
     assert run("node uncordon", {"hosts": ["a"]}).ok
 
 
+def test_an_operation_that_takes_over_runs_its_own_hooks(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(operation._SUPERSEDED, "paint", {"wash"})  # noqa: SLF001  as upgrade and rollback
+    (tmp_path / "hooks").mkdir()
+    for name in ("before_paint", "before_wash"):
+        play = "- hosts: all\n  gather_facts: false\n  tasks:\n    - debug: {msg: hello}\n"
+        (tmp_path / "hooks" / f"{name}.yml").write_text(play)
+    machine.broken = "one"
+    assert states(run("paint")) == ["done", "failed"]
+    assert states(run("paint")) == ["skipped", "failed"]
+    assert states(run("wash")) == ["done", "failed"]
+    machine.broken = ""
+    result = run("wash")
+    assert states(result) == ["skipped", "done", "done", "done"]
+    assert result.journal is not None
+    assert '"seen", "value": ["one", "one", "one", "one"]' in result.journal.read_text()
+
+
 def test_resume_finds_an_operation_that_playbooks_followed(
     run: Run, machine: Machine, tmp_path: Path
 ) -> None:
