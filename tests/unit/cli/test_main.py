@@ -56,6 +56,14 @@ def test_an_error_is_one_message_and_its_exit_code_without_a_traceback(tmp_path:
     assert done.stderr == f"error: {tmp_path}/none: the inventory does not exist\n"
 
 
+def test_python_runs_the_package_as_the_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kprov", "--help"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: python -m kprov [OPTIONS] COMMAND [ARGS]..." in done.stdout
+
+
 def test_an_unknown_command_is_bad_input() -> None:
     assert kprov("frobnicate").returncode == 2
 

@@ -1,0 +1,5 @@
+"""`python -m kprov` is `kprov`."""
+
+from kprov.cli.main import main
+
+main()
