@@ -12,7 +12,7 @@ from typing import Any
 
 from kprov.inventory import secrets
 from kprov.playbook.actions import ansible_module
-from kprov.playbook.actions.ansible_run import documents, host_connection, process
+from kprov.playbook.actions.ansible_run import documents, host_connection, process, temporary_folder
 from kprov.playbook.actions.call import ActionError, Call
 from kprov.playbook.ansible_modules import payloads
 from kprov.playbook.model.ansible_module import AnsibleModule
@@ -38,7 +38,9 @@ def run(call: Call, module: AnsibleModule) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="kprov-task-"))
     try:
         _write_files(folder, call, module)
-        ended = _start(folder, call, module)
+        with temporary_folder.make_folder() as temporary:
+            ended = _start(folder, temporary.path, call, module)
+            temporary.keep = ended.code == 0
         return _read_result(folder, call, module, ended)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -80,13 +82,14 @@ def _write_files(folder: Path, call: Call, module: AnsibleModule) -> None:
     (folder / "settings.json").write_text(json.dumps(settings, default=str))
 
 
-def _start(folder: Path, call: Call, module: AnsibleModule) -> process.Ended:
+def _start(folder: Path, temporary: Path, call: Call, module: AnsibleModule) -> process.Ended:
     assert call.sender is not None, "a task with an action plugin has a host"
     # -P: the files of the current folder must not replace those of Python.
     command = [sys.executable, "-P", "-m", "ansible", "playbook", "-i", str(folder / "inventory.yml")]
     command += ["-" + "v" * call.options.verbosity] if call.options.verbosity else []
     seconds = call.timeout + _GRACE if call.timeout else None
-    child = process.Child(folder / "output", _make_environment(folder, call, module))
+    environment = {**_make_environment(folder, call, module), "TMPDIR": str(temporary)}
+    child = process.Child(folder / "output", environment)
     with call.sender.connections.ending(child.end):
         return child.run([*command, str(folder / "play.yml")], seconds=seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -208,9 +209,37 @@ def test_the_keyword_timeout_ends_the_plugin_and_its_programs(bench: Any) -> Non
     assert not processes.find_processes("6231")
 
 
-def test_the_end_of_the_connections_ends_the_plugin_and_its_programs(bench: Any) -> None:
+def set_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let Python and its programs use a folder instead of /tmp."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def test_a_temporary_file_that_a_plugin_made_is_there_for_the_next_task(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = set_temporary_folder(tmp_path, monkeypatch)
     bench.write("action_plugins/show.py", SHOW)
-    path = bench.write("play.yml", TASKS.format(hosts="a") + "    - show: {run: sleep 6232}\n")
+    tasks = """
+- show: {run: "mktemp"}
+  register: r
+- file: {path: "{{ r.stdout }}", state: file}
+- show: {}
+"""
+    result = play(bench, tasks)
+    assert result.ok, (result.errors, bench.recorder.shown)
+    assert [folder.name[:10] for folder in temporary.iterdir()] == ["kprov-tmp-"]
+
+
+def test_the_end_of_the_connections_ends_the_plugin_and_its_programs(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = set_temporary_folder(tmp_path, monkeypatch)
+    bench.write("action_plugins/show.py", SHOW)
+    path = bench.write("play.yml", TASKS.format(hosts="a") + "    - show: {run: mktemp && exec sleep 6232}\n")
     with bench.engine() as engine:
         thread = threading.Thread(target=engine.run, args=(path,))
         thread.start()
@@ -220,6 +249,7 @@ def test_the_end_of_the_connections_ends_the_plugin_and_its_programs(bench: Any)
         assert not thread.is_alive()
     assert not processes.find_processes("6232")
     assert "without a result of show" in bench.recorder.shown
+    assert list(temporary.iterdir()) == []
 
 
 def wait_until(condition: Any) -> None:
