@@ -195,7 +195,7 @@ def test_a_drain_that_failed_can_be_taken_back(
 def test_an_operation_that_takes_over_runs_its_own_hooks(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(operation._SUPERSEDED, "paint", {"wash"})  # noqa: SLF001  as upgrade and rollback
+    monkeypatch.setitem(operation._SUPERSEDED, "paint", {"wash"})
     (tmp_path / "hooks").mkdir()
     for name in ("before_paint", "before_wash"):
         play = "- hosts: all\n  gather_facts: false\n  tasks:\n    - debug: {msg: hello}\n"
