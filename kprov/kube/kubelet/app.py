@@ -9,14 +9,16 @@ import msgspec
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
-from kprov.kube.client import EventRecorder, InformerFactory, RestClient
+from kprov.kube.client import ClientError, EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
+from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.housekeeping import Housekeeper
 from kprov.kube.kubelet.images.filesystem import ImageFilesystem
@@ -178,6 +180,7 @@ class _App:
             killer=killer,
             make_environment=self._make_environment,
             memory_capacity=info.read_memory()[0],
+            get_features=self._get_runtime_features,
         )
         return RuntimeManager(
             cri=self._cri,
@@ -207,6 +210,16 @@ class _App:
             return ""
         found = await self._client.resource("node.k8s.io", "v1", "runtimeclasses").get(name)
         return str(found.get("handler") or "")
+
+    async def _get_runtime_features(self, pod: Pod) -> pb.RuntimeHandlerFeatures:
+        """Return what the handler of the pod can do, by the runtime's own word. Raises ContainerConfigError."""
+        try:
+            handler = await self._get_runtime_handler(pod)
+        except ClientError as error:
+            raise ContainerConfigError(
+                f"reading RuntimeClass {pod.spec.runtime_class_name}: {error}"
+            ) from error
+        return (self._health.handlers or {}).get(handler) or pb.RuntimeHandlerFeatures()
 
     def _report_node_soon(self) -> None:
         if self._node_reporter is not None:

@@ -58,6 +58,8 @@ class ContainerState:
     log_path: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
+    #: The paths in the container that are read-only with all mounts below them.
+    recursive_mounts: frozenset[str] = frozenset()
     resources: RuntimeResources | None = None
 
     @property
@@ -173,6 +175,9 @@ async def _read_container(cri: CriClient, item: pb.Container) -> ContainerState 
         log_path=status.log_path,
         annotations=annotations,
         mounts={mount.container_path: mount.host_path for mount in status.mounts},
+        recursive_mounts=frozenset(
+            mount.container_path for mount in status.mounts if mount.recursive_read_only
+        ),
         resources=_read_resources(status),
     )
 

@@ -29,6 +29,7 @@ from kprov.kube.kubelet.runtime import container_config, dns, termination_messag
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller, get_pod_address
 from kprov.kube.kubelet.runtime.waiting import Waiting
 from kprov.kube.kubelet.volumes.manager import VolumeManager
+from kprov.kube.kubelet.volumes.read_only import wants_recursive
 from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ _FIRST_BACKOFF_SECONDS: Final = 10.0
 _POST_START_SECONDS: Final = 3600.0
 # (pod, container, pod ips) > environment variables
 EnvironmentMaker = Callable[[Pod, Container, list[str]], Awaitable[dict[str, str]]]
+# What the runtime's handler of the pod can do.
+FeatureGetter = Callable[[Pod], Awaitable[pb.RuntimeHandlerFeatures]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ class ContainerStarter:
         killer: ContainerKiller,
         make_environment: EnvironmentMaker,
         memory_capacity: int,
+        get_features: FeatureGetter,
     ) -> None:
+        self._get_features = get_features
         self._cri = cri
         self._config = config
         self._events = events
@@ -205,7 +210,10 @@ class ContainerStarter:
         sandbox: PodSandbox,
     ) -> pb.ContainerConfig:
         env = await self._make_environment(pod, container, sandbox.ips)
-        mounts = await asyncio.to_thread(self._make_mounts, pod, container, env, sandbox.ips)
+        supported = wants_recursive(container) and (await self._get_features(pod)).recursive_read_only_mounts
+        mounts = await asyncio.to_thread(
+            self._make_mounts, pod, container, env, sandbox.ips, supports_recursive=supported
+        )
         target_id = ""
         if container.target_container_name:
             target = state.get_newest(container.target_container_name)
@@ -229,9 +237,15 @@ class ContainerStarter:
         )
 
     def _make_mounts(
-        self, pod: Pod, container: Container, env: Mapping[str, str], ips: list[str]
+        self,
+        pod: Pod,
+        container: Container,
+        env: Mapping[str, str],
+        ips: list[str],
+        *,
+        supports_recursive: bool,
     ) -> list[pb.Mount]:
-        mounts = self._volumes.make_mounts(pod, container, env)
+        mounts = self._volumes.make_mounts(pod, container, env, supports_recursive=supports_recursive)
         container_paths = {mount.container_path for mount in mounts}
         if "/etc/hosts" not in container_paths and (ips or pod.spec.host_network):
             name, domain = dns.get_host_name(pod, self._config.cluster_domain)

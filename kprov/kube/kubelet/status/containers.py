@@ -74,7 +74,7 @@ def _set_waiting(status: JsonObject, waiting: Waiting) -> None:
 
 def _generate_status(pod: Pod, state: PodState, container: Container, old: JsonObject | None) -> JsonObject:
     newest = [item for item in state.containers if item.name == container.name][:2]
-    mounts = _list_volume_mounts(container)
+    mounts = _list_volume_mounts(container, newest[0].recursive_mounts if newest else frozenset())
     if not newest:
         return _generate_status_of_missing(pod, container, old, mounts)
     status = _convert(newest[0], old)
@@ -181,12 +181,14 @@ def _get_last_state(old: JsonObject, container_id: str) -> JsonObject:
     return {"terminated": terminated} if terminated else {}
 
 
-def _list_volume_mounts(container: Container) -> list[JsonObject]:
+def _list_volume_mounts(container: Container, recursive: frozenset[str]) -> list[JsonObject]:
+    """Return the mounts for the status. `recursive`: those that the runtime made recursively read-only."""
     mounts = []
     for entry in container.volume_mounts:
         mount: JsonObject = {"name": entry.name, "mountPath": entry.mount_path}
         if entry.read_only:
-            mount |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
+            mode = "Enabled" if entry.mount_path in recursive else "Disabled"
+            mount |= {"readOnly": True, "recursiveReadOnly": mode}
         mounts.append(mount)
     return mounts
 

@@ -16,7 +16,7 @@ from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.pods.expansion import expand
 from kprov.kube.kubelet.pods.field_path import NodeFields
-from kprov.kube.kubelet.volumes import atomic_writer, claims, host_path, local, mount, subpath
+from kprov.kube.kubelet.volumes import atomic_writer, claims, host_path, local, mount, read_only, subpath
 from kprov.kube.kubelet.volumes.claims import BoundVolume, ClaimedVolumes
 from kprov.kube.kubelet.volumes.ownership import Ownership
 from kprov.kube.kubelet.volumes.sources import VolumeSources, make_files
@@ -185,10 +185,16 @@ class VolumeManager:
                 return str(self.get_pod_folder(pod.uid) / "volumes" / _PLUGINS[kind] / name)
         raise VolumeError(f'volume "{name}" is not in the pod')
 
-    def make_mounts(self, pod: Pod, container: Container, env: Mapping[str, str]) -> list[pb.Mount]:
-        """Return the container's volumeMounts. Creates and mounts their subPaths. Raises VolumeError."""
+    def make_mounts(
+        self, pod: Pod, container: Container, env: Mapping[str, str], *, supports_recursive: bool
+    ) -> list[pb.Mount]:
+        """Return the container's volumeMounts. Creates and mounts their subPaths. Raises VolumeError.
+
+        `supports_recursive`: the runtime's handler makes recursive read-only mounts.
+        """
         result = []
         for index, entry in enumerate(container.volume_mounts):
+            is_recursive = read_only.resolve_recursive(entry, supported=supports_recursive)
             source = self.get_host_path(pod, entry.name)
             sub_path = expand(entry.sub_path_expr, env) if entry.sub_path_expr else entry.sub_path
             if sub_path:
@@ -199,6 +205,7 @@ class VolumeManager:
                     container_path=target if target.startswith("/") else f"/{target}",
                     host_path=source,
                     readonly=entry.read_only or self._is_read_only(pod, entry.name),
+                    recursive_read_only=is_recursive,
                     propagation=_PROPAGATION[entry.mount_propagation],
                 )
             )

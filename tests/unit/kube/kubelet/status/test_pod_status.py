@@ -54,6 +54,13 @@ def test_a_running_pod() -> None:
     assert status["containerStatuses"][0]["containerID"] == "containerd://c-1"
 
 
+def test_a_mount_is_recursively_read_only_if_the_runtime_made_it_so() -> None:
+    mount = {"name": "data", "mountPath": "/data", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    for made, mode in ((frozenset({"/data"}), "Enabled"), (frozenset[str](), "Disabled")):
+        status = make_status(pod(container(volumeMounts=[mount])), state(running(recursive_mounts=made)))
+        assert status["containerStatuses"][0]["volumeMounts"] == [{**mount, "recursiveReadOnly": mode}]
+
+
 def test_a_pod_whose_containers_are_not_made_yet() -> None:
     status = make_status(pod(), PodState(PodUID("u1")))
     assert status["phase"] == "Pending"

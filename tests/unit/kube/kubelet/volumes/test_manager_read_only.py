@@ -55,7 +55,7 @@ def test_containers_get_them_read_only(tmp_path: Path, kind: str) -> None:
     def work() -> None:
         manager, made = make_manager(tmp_path), pod_with(kind, SOURCES[kind])
         asyncio.run(manager.mount_volumes(made, FIELDS))
-        mounts = manager.make_mounts(made, made.spec.containers[0], {})
+        mounts = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
         assert [item.readonly for item in mounts] == [True, True]
 
     mount_namespace.run(work)
@@ -65,11 +65,21 @@ def test_an_empty_dir_is_written_to_by_containers(tmp_path: Path) -> None:
     def work() -> None:
         manager, made = make_manager(tmp_path), pod_with("emptyDir", {})
         asyncio.run(manager.mount_volumes(made, FIELDS))
-        mounts = manager.make_mounts(made, made.spec.containers[0], {})
+        mounts = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
         assert [item.readonly for item in mounts] == [False, False]
         assert stat.S_IMODE(Path(mounts[0].host_path).stat().st_mode) == 0o777
 
     mount_namespace.run(work)
+
+
+def test_a_pod_may_ask_for_recursively_read_only(tmp_path: Path) -> None:
+    mount = {"name": "v", "mountPath": "/m", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    made = pod(container(volumeMounts=[mount]), volumes=[{"name": "v", "hostPath": {"path": "/srv"}}])
+    for supported in (True, False):
+        (entry,) = make_manager(tmp_path).make_mounts(
+            made, made.spec.containers[0], {}, supports_recursive=supported
+        )
+        assert (entry.readonly, entry.recursive_read_only) == (True, supported)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changing groups needs root")
