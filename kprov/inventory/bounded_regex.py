@@ -68,8 +68,8 @@ def filter_texts(method: Method, pattern: str, texts: Sequence[str]) -> list[str
 
 def find_all(pattern: str, text: str, flags: int = 0) -> list[Any]:
     """Return all matches, as `re.findall`."""
-    found = _run("find_all", pattern, text, flags, [])
-    return [tuple(entry) if isinstance(entry, list) else entry for entry in found]
+    entries = _run("find_all", pattern, text, flags, [])
+    return [tuple(entry) if isinstance(entry, list) else entry for entry in entries]
 
 
 def substitute(pattern: str, replacement: str, text: str, flags: int = 0, count: int = 0) -> tuple[str, int]:

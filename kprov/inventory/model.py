@@ -49,7 +49,7 @@ class Host:
 class Inventory:
     """An inventory from one or more sources. `sources` are mappings of variables, for errors with a place.
 
-    `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `given`
+    `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `extra_vars`
     are variables of the command line, which win; `jump_rule` adds a host's way over a jump host; `adjust`
     has the last word on a host's variables.
     """
@@ -67,7 +67,7 @@ class Inventory:
         self.sources: list[dict[str, Any]] = []
         self.adjust: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.jump_rule: Callable[[Inventory, str, dict[str, Any]], Mapping[str, Any]] | None = None
-        self.given: Mapping[str, Any] = {}
+        self.extra_vars: Mapping[str, Any] = {}
         self._known_sources: set[int] = set()
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
@@ -161,7 +161,7 @@ class Inventory:
         merged = self.written_variables(host, beside)
         if self.jump_rule is not None:
             merged.update(self.jump_rule(self, host, merged))
-        merged.update(self.given)
+        merged.update(self.extra_vars)
         return merged if self.adjust is None else self.adjust(merged)
 
     def written_variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:

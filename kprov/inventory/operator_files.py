@@ -65,9 +65,9 @@ def decode_text(content: bytes, path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = next((name for start, name in _BOMS if content.startswith(start)), None)
-        if found is not None:
-            raise InputError(f"is {found}, not UTF-8; convert it", file=path) from None
+        encoding = next((name for start, name in _BOMS if content.startswith(start)), None)
+        if encoding is not None:
+            raise InputError(f"is {encoding}, not UTF-8; convert it", file=path) from None
         line = content.count(b"\n", 0, error.start) + 1
         text = f"cannot be read: it is not UTF-8 text (byte 0x{content[error.start]:02x})"
         raise InputError(text, file=path, line=line) from None

@@ -70,12 +70,12 @@ def export(
     names = list(dict.fromkeys(distributions or ["debian13"]))
     found_names = [find_distribution(name) for name in names]
     request = ExportRequest(found_names, arch, packages or [], images or [], sign)
-    found = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
+    manifest = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
     size = file.stat().st_size / 2**20
     signed = "signed" if sign is not None else "not signed (--sign KEY)"
-    about = f"kprov {found.kprov}, {arch}, {', '.join(found.distributions)}"
+    about = f"kprov {manifest.kprov}, {arch}, {', '.join(manifest.distributions)}"
     typer.echo(f"{file}: {size:.0f} MiB, {about}, {signed}")
-    for image in found.images.names if found.images else ():
+    for image in manifest.images.names if manifest.images else ():
         typer.echo(f"  {image}")
 
 
@@ -86,13 +86,13 @@ def list_all(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAULT) 
     if output is Format.JSON:
         documents = [
             {
-                "digest": one.digest,
-                "python": one.python,
-                "arch": one.arch,
-                "size": one.size,
-                "path": str(one.path),
+                "digest": bundle.digest,
+                "python": bundle.python,
+                "arch": bundle.arch,
+                "size": bundle.size,
+                "path": str(bundle.path),
             }
-            for one in bundles
+            for bundle in bundles
         ]
         typer.echo(json.dumps(documents, indent=2))
         return

@@ -110,14 +110,14 @@ def list_all(
 
 @app.command("compare")
 @add_options
-def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+def compare(command_line: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show the certificates on hosts that are not those of this machine; then the exit code is 1."""
     from kprov.operations.cluster import open_cluster
     from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
     from kprov.operations.unreachable_hosts import connect_hosts
 
-    given.unlock()
-    with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:
+    command_line.unlock()
+    with open_cluster(command_line.path, command_line.host_options(), WarningPrinter()) as cluster:
         connect_hosts(cluster, cluster.chosen())
         chosen = set(cluster.chosen())
         hosts = [host for host in list_cluster_hosts(cluster) if host in chosen]
@@ -140,30 +140,30 @@ def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
 
 @app.command("renew")
 @add_options
-def renew(given: OperationArguments, hosts: Hosts = None, every: All = False) -> None:
+def renew(command_line: OperationArguments, hosts: Hosts = None, every: All = False) -> None:
     """Issue the certificates of hosts again, whenever they end, and use them without a gap.
 
     `kprov up` renews those that end within 30 days.
     """
     if bool(hosts) == every:
         raise InputError("name hosts, or use --all", field="HOST")
-    run_command(given, "certs renew", {"hosts": hosts or []})
+    run_command(command_line, "certs renew", {"hosts": hosts or []})
 
 
 @app.command("recover")
 @add_options
-def recover(given: OperationArguments) -> None:
+def recover(command_line: OperationArguments) -> None:
     """Fetch the authorities and keys of a running cluster from its hosts, when artifacts/pki is lost.
 
     The keys of etcd's and the front proxies' authorities are on no host: `kprov certs rotate-ca` then
     replaces the authorities. --limit leaves out hosts whose files differ from the others'.
     """
-    run_command(given, "certs recover", {})
+    run_command(command_line, "certs recover", {})
 
 
 @app.command("rotate-ca")
 @add_options
-def rotate_ca(given: OperationArguments, keep_old: KeepOld = False) -> None:
+def rotate_ca(command_line: OperationArguments, keep_old: KeepOld = False) -> None:
     """Replace the three authorities of a cluster while it serves.
 
     Kubeconfigs from before work until the API servers get new certificates. Give users new ones before.
@@ -173,7 +173,7 @@ def rotate_ca(given: OperationArguments, keep_old: KeepOld = False) -> None:
         if keep_old
         else "Kubeconfigs that were issued before will end. Replace the certificate authorities?"
     )
-    run_command(given, "certs rotate-ca", {"keep_old": keep_old}, question=question)
+    run_command(command_line, "certs rotate-ca", {"keep_old": keep_old}, question=question)
 
 
 @app.command("export")

@@ -29,7 +29,7 @@ Since = Annotated[
 
 
 @add_options
-def command(given: HostOptions, output: Output = None, since: Since = "24h") -> None:
+def command(command_line: HostOptions, output: Output = None, since: Since = "24h") -> None:
     """Collect journals, states, configuration and objects of a cluster into one archive, without secrets.
 
     Unreachable hosts are named in the archive's index. The command changes nothing on the hosts.
@@ -42,12 +42,12 @@ def command(given: HostOptions, output: Output = None, since: Since = "24h") -> 
     if not path.name.endswith((".tar.gz", ".tgz")):
         raise InputError(f"{path.name!r} must end with .tar.gz", field="--output")
     check_writable(path, field="--output")
-    given.unlock()
+    command_line.unlock()
     diagnosis = diagnose_cluster(
-        given.path,
+        command_line.path,
         path,
         journal_since,
-        given.host_options(),
+        command_line.host_options(),
         WarningPrinter(),
         lambda text: console.print(text, markup=False),
     )

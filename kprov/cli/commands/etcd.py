@@ -50,7 +50,7 @@ def etcd() -> None:
 
 @app.command("status")
 @add_options
-def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+def status(command_line: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show the state of each member. Exit with 1 if a member is unhealthy or an alarm is active.
 
     The exit code is 4 if a host does not answer.
@@ -59,8 +59,8 @@ def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
     from kprov.operations.etcd.connecting import open_etcd
     from kprov.operations.etcd.status import find_member_problems, read_members
 
-    given.unlock()
-    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+    command_line.unlock()
+    with open_etcd(command_line.path, command_line.host_options()) as (cluster, unreachable):
         members = read_members(cluster, unreachable)
     problems = find_member_problems(members)
     problems += [
@@ -93,13 +93,13 @@ def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
 
 @app.command("members")
 @add_options
-def members(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+def members(command_line: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show the member list of etcd, also with members that are not in the inventory."""
     from kprov.operations.etcd.connecting import open_etcd
     from kprov.operations.etcd.status import read_member_list
 
-    given.unlock()
-    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+    command_line.unlock()
+    with open_etcd(command_line.path, command_line.host_options()) as (cluster, unreachable):
         hosts = [host for host in cluster.members("etcd") if host not in unreachable]
         if not hosts:
             exit_if_unreachable(unreachable)
@@ -127,33 +127,33 @@ def members(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
 
 @app.command("defrag")
 @add_options
-def defrag(given: OperationArguments, every: All = False) -> None:
+def defrag(command_line: OperationArguments, every: All = False) -> None:
     """Give free space of the databases back to the disk, one member at a time, the leader last.
 
     If etcd is full (alarm NOSPACE), compact the history first, and clear the alarm at the end.
     """
-    run_command(given, "etcd defrag", {"all": every})
+    run_command(command_line, "etcd defrag", {"all": every})
 
 
 @app.command("disarm")
 @add_options
-def disarm(given: OperationArguments) -> None:
+def disarm(command_line: OperationArguments) -> None:
     """Clear the alarm NOSPACE, if there is space again."""
-    run_command(given, "etcd disarm", {})
+    run_command(command_line, "etcd disarm", {})
 
 
 @app.command("replace")
 @add_options
-def replace(given: OperationArguments, host: Host) -> None:
+def replace(command_line: OperationArguments, host: Host) -> None:
     """Erase a member's data and let it join again: it gets all data from the other members."""
     question = f"Erase the data of the member on {host}?"
-    run_command(given, "etcd replace", {"host": host}, question=question)
+    run_command(command_line, "etcd replace", {"host": host}, question=question)
 
 
 @app.command("restore")
 @add_options
 def restore(
-    given: OperationArguments,
+    command_line: OperationArguments,
     file: SnapshotFile,
     identity: Identity = None,
     from_store: RestoreFromStore = False,
@@ -164,22 +164,22 @@ def restore(
     The API does not answer for some seconds. Pods and nodes follow the restored objects afterwards.
     """
     if from_store:
-        file = _fetch_for_restore(given, file.name)
+        file = _fetch_for_restore(command_line, file.name)
     arguments = {
         "file": str(file),
         "identity": str(identity) if identity else "",
         "ignore": split_checks(ignore),
     }
     question = f"Replace all objects of the cluster with those of {file}? What was written since is lost."
-    run_command(given, "etcd restore", arguments, question=question)
+    run_command(command_line, "etcd restore", arguments, question=question)
 
 
-def _fetch_for_restore(given: OperationArguments, name: str) -> Path:
+def _fetch_for_restore(command_line: OperationArguments, name: str) -> Path:
     from kprov.operations.cluster import open_cluster
     from kprov.operations.etcd.snapshot_store import fetch_for_restore
 
-    given.unlock()
-    with open_cluster(given.path, given.host_options()) as cluster:
+    command_line.unlock()
+    with open_cluster(command_line.path, command_line.host_options()) as cluster:
         path = fetch_for_restore(cluster, name)
     typer.echo(f"fetched {path} ({path.stat().st_size} bytes)")
     return path

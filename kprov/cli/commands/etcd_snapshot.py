@@ -86,50 +86,50 @@ class SnapshotArguments(HostOptions):
             raise InputError("only `fetch --all` removes old snapshots", field="--keep")
 
 
-def run_snapshot_command(given: SnapshotArguments, action: Action = SnapshotAction.TAKE) -> None:
+def run_snapshot_command(command_line: SnapshotArguments, action: Action = SnapshotAction.TAKE) -> None:
     """Take a snapshot and prove it by a restore into a scratch etcd; list and fetch what the hosts took."""
-    given.check(action)
-    given.unlock()
-    if given.from_store:
+    command_line.check(action)
+    command_line.unlock()
+    if command_line.from_store:
         from kprov.operations.cluster import open_cluster
         from kprov.operations.etcd.snapshot_store import open_store
 
-        with open_cluster(given.path, given.host_options()) as cluster:
-            _list_or_fetch(given, action, open_store(cluster))
+        with open_cluster(command_line.path, command_line.host_options()) as cluster:
+            _list_or_fetch(command_line, action, open_store(cluster))
         return
     from kprov.operations.etcd.connecting import open_etcd
     from kprov.operations.etcd.snapshot_copies import fetch_snapshot
     from kprov.operations.etcd.snapshots import HostSnapshots, take_snapshot
 
-    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+    with open_etcd(command_line.path, command_line.host_options()) as (cluster, unreachable):
         hosts = HostSnapshots(cluster, unreachable)
         if action is SnapshotAction.TAKE:
             taken = take_snapshot(cluster, unreachable)
-            _print_snapshots([taken], given.format)
-            if given.output is not None:
-                _print_copy(fetch_snapshot(hosts, taken, given.output), given.format)
+            _print_snapshots([taken], command_line.format)
+            if command_line.output is not None:
+                _print_copy(fetch_snapshot(hosts, taken, command_line.output), command_line.format)
         else:
-            _list_or_fetch(given, action, hosts)
+            _list_or_fetch(command_line, action, hosts)
     exit_if_unreachable(unreachable)
 
 
-def _list_or_fetch(given: SnapshotArguments, action: SnapshotAction, source: SnapshotSource) -> None:
+def _list_or_fetch(command_line: SnapshotArguments, action: SnapshotAction, source: SnapshotSource) -> None:
     from kprov.operations.etcd import snapshot_copies
 
     snapshots = source.list_snapshots()
     if action is SnapshotAction.LIST:
-        _print_snapshots(snapshots, given.format)
+        _print_snapshots(snapshots, command_line.format)
         return
-    folder = given.output or Path()
-    newest = snapshot_copies.choose_snapshot(snapshots, given.name)
-    if not given.every:
-        _print_copy(snapshot_copies.fetch_snapshot(source, newest, folder), given.format)
+    folder = command_line.output or Path()
+    newest = snapshot_copies.choose_snapshot(snapshots, command_line.name)
+    if not command_line.every:
+        _print_copy(snapshot_copies.fetch_snapshot(source, newest, folder), command_line.format)
         return
-    wanted = snapshots[-given.keep :] if given.keep else snapshots
+    wanted = snapshots[-command_line.keep :] if command_line.keep else snapshots
     for path in snapshot_copies.fetch_missing(source, wanted, folder):
-        _print_copy(path, given.format)
-    if given.keep:
-        for path in snapshot_copies.remove_old(folder, given.keep):
+        _print_copy(path, command_line.format)
+    if command_line.keep:
+        for path in snapshot_copies.remove_old(folder, command_line.keep):
             typer.echo(f"removed {path}")
     typer.echo(f"the newest snapshot is {newest.file}")
 
@@ -138,11 +138,11 @@ def _print_copy(path: Path, form: Format) -> None:
     typer.echo(f"wrote {path} ({path.stat().st_size} bytes)", err=form is Format.JSON)
 
 
-def _print_snapshots(found: list[Snapshot], form: Format) -> None:
+def _print_snapshots(snapshots: list[Snapshot], form: Format) -> None:
     from kprov.operations.etcd.alarms import format_size
 
     if form is Format.JSON:
-        typer.echo(json.dumps([asdict(snapshot) for snapshot in found], indent=2))
+        typer.echo(json.dumps([asdict(snapshot) for snapshot in snapshots], indent=2))
         return
     rows = [
         (
@@ -155,7 +155,7 @@ def _print_snapshots(found: list[Snapshot], form: Format) -> None:
             format_size(snapshot.stored),
             _format_time(snapshot.proven),
         )
-        for snapshot in found
+        for snapshot in snapshots
     ]
     print_table(("HOST", "FILE", "TAKEN", "REVISION", "KEYS", "DB SIZE", "STORED", "PROVEN"), rows)
 

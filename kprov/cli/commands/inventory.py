@@ -129,7 +129,7 @@ def check(
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     variables = read_extra_vars(extra_vars)
     loaded = load_inventory(inventory)
-    loaded.given = variables
+    loaded.extra_vars = variables
     findings = variable_effects.find_effects(loaded, CONTENT)
     problems = _find_problems(loaded, variables)
     if output is Format.JSON:
@@ -177,7 +177,7 @@ def _find_problems(loaded: Inventory, variables: dict[str, Any]) -> list[str]:
     try:
         with Engine(loaded, RunOptions(extra_vars=variables)) as engine:
             make_pki_request(
-                Cluster(engine, validation.validate(loaded, engine.host_variables, given=variables))
+                Cluster(engine, validation.validate(loaded, engine.host_variables, extra_vars=variables))
             )
     except InputError as error:
         problems += str(error).splitlines()

@@ -27,7 +27,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 @add_options
 def command(
-    given: RunArguments,
+    command_line: RunArguments,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="<table|json>", help="Output format.")
     ] = Format.TABLE.value,
@@ -43,15 +43,15 @@ def command(
     from kprov.operations import plan as plans
 
     form, out = _choose_outputs(output, out)
-    if given.report is not None:
+    if command_line.report is not None:
         raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
-    given = given.with_export(offline)
-    options = given.options(command="up")
-    loaded = given.loaded()
+    command_line = command_line.with_export(offline)
+    options = command_line.options(command="up")
+    loaded = command_line.loaded()
     progress = Progress(quiet=True)
     try:
         plan = plans.make_plan(
-            given.path,
+            command_line.path,
             options,
             progress,
             lambda text: typer.echo(text, err=form is Format.JSON),
@@ -66,8 +66,8 @@ def command(
     else:
         _print_plan(plan, loaded.members("etcd"), summary=summary)
         if out is not None:
-            same = " with the same -e" if given.extra_vars else ""
-            apply = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(out)])
+            same = " with the same -e" if command_line.extra_vars else ""
+            apply = shlex.join(["kprov", "up", "-i", str(command_line.path), "--plan", str(out)])
             console.print(f"Saved the plan in {out}. To apply it, run `{apply}`{same}", markup=False)
     if any(error["outcome"] == "unreachable" for error in plan.errors):
         raise typer.Exit(4)

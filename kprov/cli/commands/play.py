@@ -26,7 +26,7 @@ class PlayArguments(RunArguments):
 
 @add_options
 def command(
-    given: PlayArguments,
+    command_line: PlayArguments,
     playbook: Annotated[list[Path], typer.Argument(help="Playbook files, run in this order.")],
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
@@ -39,19 +39,19 @@ def command(
     from kprov.playbook.running.engine import Engine
     from kprov.playbook.templating.code_cache import open_code_cache
 
-    if not given.inventory:
+    if not command_line.inventory:
         # As in Ansible, a check of files needs no hosts.
         if not (list_tasks or list_tags or syntax_check) or list_hosts:
             raise InputError("which hosts? -i names the inventory", field="--inventory")
-        given = replace(given, inventory=["localhost,"])
-    loaded = given.loaded()
-    options = given.options(journal=journal.journal_folder(loaded))
+        command_line = replace(command_line, inventory=["localhost,"])
+    loaded = command_line.loaded()
+    options = command_line.options(journal=journal.journal_folder(loaded))
     if list_hosts or list_tasks or list_tags or syntax_check:
         with Engine(loaded, options) as engine:
             listings = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
             playbook_listing.print_listing(engine, playbook, **listings, includes=syntax_check)
         return
-    with run_output.show_run(given) as watch:
+    with run_output.show_run(command_line) as watch:
         with Engine(loaded, options, watch.callbacks, open_code_cache()) as engine:
             result = engine.run(*playbook)
         watch.finish(result)

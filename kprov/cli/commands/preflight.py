@@ -24,7 +24,7 @@ _WORDS = {"error": "FAILED", "warning": "warning", "info": "info", "ok": "ok", "
 
 @add_options
 def command(
-    given: HostOptions,
+    command_line: HostOptions,
     ignore: Ignore = None,
     output: FormatOption = Format.TABLE,
     list_checks: List = False,
@@ -34,12 +34,12 @@ def command(
     from kprov.operations.preflight import preflight_inventory
     from kprov.preflight.check_table import REACHABLE
 
-    given.unlock()
+    command_line.unlock()
     names = split_checks(ignore)
     if list_checks:
         _print_checks(output)
         return
-    results = preflight_inventory(given.path, given.host_options(), WarningPrinter(), names)
+    results = preflight_inventory(command_line.path, command_line.host_options(), WarningPrinter(), names)
     if output is Format.JSON:
         typer.echo(json.dumps(results_document(results), indent=2))
     else:

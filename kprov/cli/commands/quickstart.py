@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.options import run_options as given
+from kprov.cli.options import run_options
 from kprov.cli.output.tables import console
 from kprov.errors import InputError, KprovError
 
 
 def command(
-    inventory: given.Inventory = Path("inventories/lab"),
+    inventory: run_options.Inventory = Path("inventories/lab"),
     name: Annotated[
         str | None, typer.Option("--name", "-n", help="Name of the lab. [default: default]")
     ] = None,
@@ -28,7 +28,6 @@ def command(
     An inventory of the lab is written if there is none.
     """
     from kprov.cli.commands import lab, up, verify
-    from kprov.cli.options import run_options
     from kprov.lab.definition import DEFAULT_NAME
     from kprov.lab.kubectl import ensure_kubectl
     from kprov.lab.prefetch import prefetch_bundle, start_prefetch

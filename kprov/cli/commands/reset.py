@@ -15,7 +15,7 @@ from kprov.cli.output.tables import console, print_table
 
 @add_options
 def command(
-    given: HostOptions,
+    command_line: HostOptions,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     force: Annotated[
         bool,
@@ -38,8 +38,8 @@ def command(
     from kprov.cli.output.progress import Progress
     from kprov.operations import reset
 
-    given.unlock()
-    options = replace(given.host_options(), check=check)
+    command_line.unlock()
+    options = replace(command_line.host_options(), check=check)
 
     asks = not yes and not check
     # Only a host of the others' cluster has consequences for it, which are known after a look at them.
@@ -55,9 +55,14 @@ def command(
             ask(hosts)
 
     if asks and not asks_late:
-        ask(reset.find_hosts(given.path, options))
+        ask(reset.find_hosts(command_line.path, options))
     result = reset.reset_hosts(
-        given.path, options, Progress(verbose=verbose), agree, force=force, without_quorum=without_quorum
+        command_line.path,
+        options,
+        Progress(verbose=verbose),
+        agree,
+        force=force,
+        without_quorum=without_quorum,
     )
     console.print()
     print_table(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @add_options
 def command(
-    given: RunArguments,
+    command_line: RunArguments,
     journal: Annotated[
         Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
     ] = None,
@@ -35,8 +35,8 @@ def command(
     from kprov.playbook.running.engine import Engine
     from kprov.playbook.templating.code_cache import open_code_cache
 
-    given = given.with_export(offline)
-    loaded = given.loaded()
+    command_line = command_line.with_export(offline)
+    loaded = command_line.loaded()
     folder = journals.journal_folder(loaded)
     path = journal or find_resumable(folder)
     if path is None:
@@ -50,20 +50,22 @@ def command(
     operation = read_operation(path)
     if operation is not None:
         arguments = OperationArguments(
-            **{field.name: getattr(given, field.name) for field in fields(HostOptions)},
-            diff=given.diff,
-            report=given.report,
-            verbose=given.verbose,
+            **{field.name: getattr(command_line, field.name) for field in fields(HostOptions)},
+            diff=command_line.diff,
+            report=command_line.report,
+            verbose=command_line.verbose,
         )
         run_command(arguments, *operation, resume=path)
         return
     if memory.run.get("command") == "up":
         from kprov.cli.commands import up
 
-        up.run_up(given, path, ignore)
+        up.run_up(command_line, path, ignore)
         return
-    with run_output.show_run(given) as watch:
-        with Engine(loaded, given.options(journal=folder), watch.callbacks, open_code_cache()) as engine:
+    with run_output.show_run(command_line) as watch:
+        with Engine(
+            loaded, command_line.options(journal=folder), watch.callbacks, open_code_cache()
+        ) as engine:
             result = engine.resume(path)
         watch.finish(result)
     raise typer.Exit(result.exit_code)

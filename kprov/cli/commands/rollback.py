@@ -19,7 +19,7 @@ Drain = Annotated[
 
 @add_options
 def command(
-    given: OperationArguments,
+    command_line: OperationArguments,
     drain: Drain = False,
     gate: Gate = "",
     gate_timeout: GateTimeout = 300,
@@ -32,7 +32,7 @@ def command(
     `kprov up` keeps them until the next `kprov upgrade`. Ends an upgrade that failed or was interrupted.
     """
     arguments = {
-        "limit": given.limit,
+        "limit": command_line.limit,
         "drain": drain,
         "gate": gate,
         "gate_timeout": gate_timeout,
@@ -41,5 +41,8 @@ def command(
         "force": force,
     }
     run_command(
-        given, "rollback", arguments, question="Return the hosts to the components before the last upgrade?"
+        command_line,
+        "rollback",
+        arguments,
+        question="Return the hosts to the components before the last upgrade?",
     )

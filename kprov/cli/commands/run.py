@@ -51,7 +51,7 @@ class _ResultPrinter(SilentCallbacks):
 
 @add_options
 def command(
-    given: RunArguments,
+    command_line: RunArguments,
     pattern: Annotated[
         str, typer.Argument(help="Hosts: all, a group, a host, or a pattern such as 'web*:!old'.")
     ],
@@ -67,8 +67,8 @@ def command(
     from kprov.errors import InputError
     from kprov.playbook.running.engine import Engine
 
-    options = given.options()
-    loaded = given.loaded()
+    options = command_line.options()
+    loaded = command_line.loaded()
     given_arguments: Any = arguments
     if arguments.lstrip().startswith("{") and not arguments.lstrip().startswith("{{"):
         try:
@@ -79,8 +79,8 @@ def command(
     recorder = report.Recorder()
     with Engine(loaded, options, CallbackPair(shown, recorder)) as engine:
         result = engine.run_module(pattern, module, given_arguments)
-    if given.report is not None:
-        report.write_report(given.report, recorder, result, check=given.check)
+    if command_line.report is not None:
+        report.write_report(command_line.report, recorder, result, check=command_line.check)
     if shown.as_json:
         typer.echo(secrets.scrub(json.dumps(shown.results, indent=2, default=str)))
     if not result.hosts:

@@ -32,15 +32,15 @@ def secrets() -> None:
 
 @app.command("status")
 @add_options
-def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+def status(command_line: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show with which keys the values in etcd are encrypted."""
     from kprov.operations.cluster import open_cluster
     from kprov.operations.keys.stored_secrets import count_by_key
     from kprov.operations.unreachable_hosts import connect_hosts
     from kprov.pki.encryption_keys import load_keys
 
-    given.unlock()
-    with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:
+    command_line.unlock()
+    with open_cluster(command_line.path, command_line.host_options(), WarningPrinter()) as cluster:
         connect_hosts(cluster, cluster.members("etcd"))
         keys = load_keys(cluster.artifacts / "pki")
         counts = count_by_key(cluster)
@@ -60,21 +60,21 @@ def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
 
 @app.command("rotate-key")
 @add_options
-def rotate_key(given: OperationArguments) -> None:
+def rotate_key(command_line: OperationArguments) -> None:
     """Encrypt the secrets in etcd with a new key, and drop the old one."""
-    run_command(given, "secrets rotate-key", {})
+    run_command(command_line, "secrets rotate-key", {})
 
 
 @app.command("rewrite")
 @add_options
-def rewrite(given: OperationArguments) -> None:
+def rewrite(command_line: OperationArguments) -> None:
     """Encrypt what is in etcd with another key, or with none, with the present key."""
-    run_command(given, "secrets rewrite", {"rewrite_only": True})
+    run_command(command_line, "secrets rewrite", {"rewrite_only": True})
 
 
 @app.command("rotate-service-account-key")
 @add_options
-def rotate_service_account_key(given: OperationArguments, drop_old: DropOld = False) -> None:
+def rotate_service_account_key(command_line: OperationArguments, drop_old: DropOld = False) -> None:
     """Sign service account tokens with a new key. Tokens of the old one stay valid until they expire."""
     question = "Tokens of earlier keys end now, and the pods that have them. Continue?" if drop_old else ""
-    run_command(given, "secrets rotate-service-account-key", {"drop_old": drop_old}, question=question)
+    run_command(command_line, "secrets rotate-service-account-key", {"drop_old": drop_old}, question=question)

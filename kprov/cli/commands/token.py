@@ -49,7 +49,7 @@ def token() -> None:
 @app.command("create")
 @add_options
 def create(
-    given: HostOptions,
+    command_line: HostOptions,
     ttl: Ttl = "24h",
     usage: Usages = None,
     group: Groups = None,
@@ -59,7 +59,7 @@ def create(
     from kprov.operations.keys import bootstrap_tokens
 
     life = None if ttl == "0" else parse_duration(ttl, "--ttl")
-    with _open(given) as cluster:
+    with _open(command_line) as cluster:
         created = bootstrap_tokens.create_token(
             cluster,
             life=life,
@@ -72,48 +72,51 @@ def create(
 
 @app.command("list")
 @add_options
-def list_all(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+def list_all(command_line: HostOptions, output: FormatOption = Format.TABLE) -> None:
     """Show all tokens without their secret part."""
     from kprov.operations.keys.bootstrap_tokens import list_tokens
 
-    with _open(given) as cluster:
+    with _open(command_line) as cluster:
         tokens = list_tokens(cluster)
     if output is Format.JSON:
-        typer.echo(json.dumps([asdict(each) | {"expired": each.is_expired} for each in tokens], indent=2))
+        documents = [
+            asdict(bootstrap_token) | {"expired": bootstrap_token.is_expired} for bootstrap_token in tokens
+        ]
+        typer.echo(json.dumps(documents, indent=2))
         return
     rows = [
         (
-            each.identity,
-            (each.expires or "never") + (" (expired)" if each.is_expired else ""),
-            ",".join(each.usages),
-            ",".join(each.groups),
-            each.description,
+            bootstrap_token.identity,
+            (bootstrap_token.expires or "never") + (" (expired)" if bootstrap_token.is_expired else ""),
+            ",".join(bootstrap_token.usages),
+            ",".join(bootstrap_token.groups),
+            bootstrap_token.description,
         )
-        for each in tokens
+        for bootstrap_token in tokens
     ]
     print_table(("ID", "EXPIRES", "USAGES", "GROUPS", "DESCRIPTION"), rows)
 
 
 @app.command("delete")
 @add_options
-def delete(given: HostOptions, tokens: Tokens) -> None:
+def delete(command_line: HostOptions, tokens: Tokens) -> None:
     """Revoke tokens."""
     from kprov.operations.keys.bootstrap_tokens import delete_token
 
-    with _open(given) as cluster:
-        for each in tokens:
-            delete_token(cluster, each)
-            typer.echo(f"{each[:6]} deleted")
+    with _open(command_line) as cluster:
+        for bootstrap_token in tokens:
+            delete_token(cluster, bootstrap_token)
+            typer.echo(f"{bootstrap_token[:6]} deleted")
 
 
 @contextmanager
-def _open(given: HostOptions) -> Iterator[Cluster]:
+def _open(command_line: HostOptions) -> Iterator[Cluster]:
     """Open the cluster and connect to its control plane."""
     from kprov.operations.cluster import open_cluster
     from kprov.operations.unreachable_hosts import connect_hosts
 
-    given.unlock()
-    with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:
+    command_line.unlock()
+    with open_cluster(command_line.path, command_line.host_options(), WarningPrinter()) as cluster:
         connect_hosts(cluster, cluster.members("kube_control_plane"))
         yield cluster
         unreachable = dict(cluster.engine.unreachable_hosts)

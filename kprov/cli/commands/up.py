@@ -29,7 +29,7 @@ NewCluster = Annotated[
 
 @add_options
 def command(
-    given: RunArguments,
+    command_line: RunArguments,
     plan: Plan = None,
     offline: Offline = None,
     ignore: Ignore = None,
@@ -40,17 +40,19 @@ def command(
     syntax_check: SyntaxCheck = False,
 ) -> None:
     """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
-    given = given.with_export(offline)
+    command_line = command_line.with_export(offline)
     if list_hosts or list_tasks or list_tags or syntax_check:
-        _list_playbook(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
+        _list_playbook(
+            command_line, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check
+        )
     elif plan is not None:
-        _apply_plan(given, plan, ignore, new_cluster=new_cluster)
+        _apply_plan(command_line, plan, ignore, new_cluster=new_cluster)
     else:
-        run_up(given, ignore=ignore, new_cluster=new_cluster)
+        run_up(command_line, ignore=ignore, new_cluster=new_cluster)
 
 
 def run_up(
-    given: RunArguments,
+    command_line: RunArguments,
     resume: Path | None = None,
     ignore: list[str] | None = None,
     *,
@@ -61,42 +63,51 @@ def run_up(
     from kprov.operations.up import install_cluster
     from kprov.playbook.running.engine import resume_options
 
-    given.unlock()
-    options = given.options(command="up")
+    command_line.unlock()
+    options = command_line.options(command="up")
     if resume is not None:
         options = resume_options(options, resume)
-    with run_output.show_run(given) as watch:
+    with run_output.show_run(command_line) as watch:
         result = install_cluster(
-            given.path, options, watch.callbacks, typer.echo, split_checks(ignore), new_cluster=new_cluster
+            command_line.path,
+            options,
+            watch.callbacks,
+            typer.echo,
+            split_checks(ignore),
+            new_cluster=new_cluster,
         )
         watch.finish(result.run)
-    print_result(result, check=given.check)
+    print_result(result, check=command_line.check)
     if not result.run.ok:
         raise typer.Exit(result.run.exit_code)
 
 
-def _list_playbook(given: RunArguments, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
+def _list_playbook(
+    command_line: RunArguments, *, hosts: bool, tasks: bool, tags: bool, includes: bool
+) -> None:
     from kprov.cli.output import playbook_listing
     from kprov.content.locations import PLAYBOOKS
     from kprov.playbook.running.engine import Engine
 
-    with Engine(given.loaded(), given.options()) as engine:
+    with Engine(command_line.loaded(), command_line.options()) as engine:
         playbook_listing.print_listing(
             engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags, includes=includes
         )
 
 
-def _apply_plan(given: RunArguments, path: Path, ignore: list[str] | None, *, new_cluster: bool) -> None:
+def _apply_plan(
+    command_line: RunArguments, path: Path, ignore: list[str] | None, *, new_cluster: bool
+) -> None:
     from kprov.cli.output import run_output
     from kprov.operations import plan as plans
 
-    given.unlock()
+    command_line.unlock()
     plan = plans.load_plan(path)
-    with run_output.show_run(given) as watch:
+    with run_output.show_run(command_line) as watch:
         result, more = plans.apply_plan(
             plan,
-            given.path,
-            given.options(command="up"),
+            command_line.path,
+            command_line.options(command="up"),
             watch.callbacks,
             typer.echo,
             split_checks(ignore),

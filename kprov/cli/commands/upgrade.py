@@ -35,7 +35,7 @@ Rollback = Annotated[
 
 @add_options
 def command(
-    given: OperationArguments,
+    command_line: OperationArguments,
     to: To = "",
     serial: Serial = "1",
     drain: Drain = True,
@@ -57,7 +57,7 @@ def command(
         raise InputError("a reboot needs drained hosts: leave out --no-drain", field="--reboot")
     arguments = {
         "to": to,
-        "limit": given.limit,
+        "limit": command_line.limit,
         "serial": serial,
         "drain": drain,
         "packages": packages,
@@ -69,4 +69,4 @@ def command(
         "timeout": drain_timeout,
         "force": force,
     }
-    run_command(given, "upgrade", arguments)
+    run_command(command_line, "upgrade", arguments)

@@ -52,7 +52,7 @@ ShowAll = Annotated[
 
 @add_options
 def command(
-    given: HostOptions,
+    command_line: HostOptions,
     output: FormatOption = Format.TABLE,
     probe: Probe = True,
     wait: Wait = 60,
@@ -68,13 +68,13 @@ def command(
 
         if disrupt or budget:
             raise InputError("cannot be combined with --disrupt", field="--profile")
-        run_profile(given, output=output, show_all=show_all)
+        run_profile(command_line, output=output, show_all=show_all)
         return
     if disrupt:
         from kprov.cli.output.disruption_output import run_disruptions
 
         run_disruptions(
-            given,
+            command_line,
             budget or [],
             output=output,
             wait=wait,
@@ -84,11 +84,11 @@ def command(
         return
     if budget:
         raise InputError("is for --disrupt only", field="--budget")
-    run_checks(given, output=output, probe=probe, wait=wait, show_all=show_all)
+    run_checks(command_line, output=output, probe=probe, wait=wait, show_all=show_all)
 
 
 def run_checks(
-    given: HostOptions,
+    command_line: HostOptions,
     *,
     output: Format = Format.TABLE,
     probe: bool = True,
@@ -98,8 +98,10 @@ def run_checks(
     """Run the checks and print the results; exit with 1 if a check fails."""
     from kprov.operations.verify import verify_cluster
 
-    given.unlock()
-    results = verify_cluster(given.path, given.host_options(), WarningPrinter(), probe=probe, wait=wait)
+    command_line.unlock()
+    results = verify_cluster(
+        command_line.path, command_line.host_options(), WarningPrinter(), probe=probe, wait=wait
+    )
     if output is Format.JSON:
         typer.echo(json.dumps(results_document(results), indent=2))
     else:

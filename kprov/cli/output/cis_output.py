@@ -14,13 +14,13 @@ from kprov.cli.output.warnings import WarningPrinter
 _WORDS = {"pass": "ok", "fail": "FAILED"}
 
 
-def run_profile(given: HostOptions, *, output: Format, show_all: bool) -> None:
+def run_profile(command_line: HostOptions, *, output: Format, show_all: bool) -> None:
     """Judge the items and print them; exit with 1 if one fails."""
     from kprov.operations.cis import judge_cluster
     from kprov.verify.cis.items import VERSION
 
-    given.unlock()
-    results = judge_cluster(given.path, given.host_options(), WarningPrinter())
+    command_line.unlock()
+    results = judge_cluster(command_line.path, command_line.host_options(), WarningPrinter())
     # A number counts once: as failed if it failed on any host.
     states: dict[str, str] = {}
     for result in results:

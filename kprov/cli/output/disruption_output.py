@@ -25,7 +25,7 @@ _QUESTION = (
 
 
 def run_disruptions(
-    given: HostOptions,
+    command_line: HostOptions,
     budget_texts: Sequence[str],
     *,
     output: Format,
@@ -42,13 +42,13 @@ def run_disruptions(
     from kprov.operations.verify import verify_cluster
 
     budgets = read_budgets(budget_texts)
-    if given.limit:
+    if command_line.limit:
         raise InputError("a disruption concerns the whole cluster; leave --limit out", field="--limit")
-    given.unlock()
-    options = given.host_options()
+    command_line.unlock()
+    options = command_line.host_options()
     if not confirmed:
         confirm(_QUESTION, err=True)
-    checks = verify_cluster(given.path, options, WarningPrinter(), probe=False, wait=wait)
+    checks = verify_cluster(command_line.path, options, WarningPrinter(), probe=False, wait=wait)
     if any(not result.ok for result in checks):
         errors.print("The cluster is not healthy: nothing was disrupted", style="red")
         print_checks(checks)
@@ -58,7 +58,7 @@ def run_disruptions(
     progress = errors if output is Format.JSON else console
     results = []
     for result in disrupt_cluster(
-        given.path, budgets, options, WarningPrinter(), lambda text: progress.print(text, markup=False)
+        command_line.path, budgets, options, WarningPrinter(), lambda text: progress.print(text, markup=False)
     ):
         progress.print(f"  {_describe(result)}", markup=False, style="dim" if result.ok else "red")
         results.append(result)

@@ -42,7 +42,7 @@ class PhaseOutput:
 
 
 def run_command(
-    given: OperationArguments,
+    command_line: OperationArguments,
     name: str,
     arguments: dict[str, Any],
     *,
@@ -55,33 +55,33 @@ def run_command(
     """
     from kprov.operations.operation import run_operation
 
-    given.unlock()
-    options = given.options()
-    foreseen = given.plan or given.check
-    if question and not given.yes and not foreseen:
+    command_line.unlock()
+    options = command_line.options()
+    foreseen = command_line.plan or command_line.check
+    if question and not command_line.yes and not foreseen:
         confirm(question)
     try:
         result = run_operation(
-            given.path,
+            command_line.path,
             name,
             arguments,
             options,
-            Progress(diff=given.diff, verbose=given.verbose),
+            Progress(diff=command_line.diff, verbose=command_line.verbose),
             PhaseOutput(planned=foreseen),
             lambda text: console.print(text, markup=False),
-            plan_only=given.plan,
+            plan_only=command_line.plan,
             resume=resume,
-            abandon=given.abandon,
+            abandon=command_line.abandon,
         )
     except KeyboardInterrupt:
-        command = summary.resume_command(given.inventory)
+        command = summary.resume_command(command_line.inventory)
         typer.echo(f"interrupted; to continue, run `{command}`", err=True)
         raise SystemExit(130) from None
-    if given.report is not None:
-        _write_report(given.report, result)
+    if command_line.report is not None:
+        _write_report(command_line.report, result)
     if result.error is not None:
         if result.journal is not None:
-            command = summary.resume_command(given.inventory)
+            command = summary.resume_command(command_line.inventory)
             console.print(f"\nnext: fix the cause, then run `{command}` to continue", markup=False)
         raise result.error
     done = "nothing was changed" if foreseen else f"{result.seconds:.1f} s"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RunOutput:
     """The output of one run; `finish` prints the summary."""
 
-    given: RunArguments
+    command_line: RunArguments
     callbacks: Callbacks
     recorder: report.Recorder
 
@@ -30,23 +30,25 @@ class RunOutput:
         """Print the summary, and write the report if one is requested."""
         from kprov.cli.output import summary
 
-        if self.given.report is not None:
-            report.write_report(self.given.report, self.recorder, result, check=self.given.check)
-        summary.print_summary(result, check=self.given.check, inventory=self.given.inventory)
+        if self.command_line.report is not None:
+            report.write_report(
+                self.command_line.report, self.recorder, result, check=self.command_line.check
+            )
+        summary.print_summary(result, check=self.command_line.check, inventory=self.command_line.inventory)
 
 
 @contextmanager
-def show_run(given: RunArguments) -> Iterator[RunOutput]:
+def show_run(command_line: RunArguments) -> Iterator[RunOutput]:
     """Show the progress of a run and record its report."""
-    progress = Progress(diff=given.diff, verbose=given.verbose)
+    progress = Progress(diff=command_line.diff, verbose=command_line.verbose)
     recorder = report.Recorder()
-    watch = RunOutput(given, CallbackPair(progress, recorder), recorder)
+    watch = RunOutput(command_line, CallbackPair(progress, recorder), recorder)
     try:
         yield watch
     except KeyboardInterrupt:
         from kprov.cli.output import summary
 
         progress.interrupted()
-        command = summary.resume_command(given.inventory)
+        command = summary.resume_command(command_line.inventory)
         typer.echo(f"interrupted: stopping the tasks on the hosts; to continue, run `{command}`", err=True)
         raise SystemExit(130) from None

@@ -121,9 +121,9 @@ def _check_vip(
             return
 
 
-def _are_far_apart(one: ipaddress.IPv4Address, other: ipaddress.IPv4Address) -> bool:
+def _are_far_apart(address: ipaddress.IPv4Address, other: ipaddress.IPv4Address) -> bool:
     """Whether two addresses cannot be in one network."""
-    return int(one) >> (32 - _LARGEST) != int(other) >> (32 - _LARGEST)
+    return int(address) >> (32 - _LARGEST) != int(other) >> (32 - _LARGEST)
 
 
 def _parse_ipv4(text: Any) -> ipaddress.IPv4Address | None:

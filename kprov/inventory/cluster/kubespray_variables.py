@@ -20,9 +20,9 @@ _RENAMED = {
 }
 
 
-def adapt_inventory(inventory: Inventory, given: Mapping[str, Any]) -> None:
-    """Translate all variables of the inventory from now on; `given` are those of the command line."""
-    inventory.given = given
+def adapt_inventory(inventory: Inventory, extra_vars: Mapping[str, Any]) -> None:
+    """Translate all variables of the inventory from now on; `extra_vars` are those of the command line."""
+    inventory.extra_vars = extra_vars
     inventory.adjust = adapt_variables
 
 

@@ -20,22 +20,22 @@ _HEADER = re.compile(r"[A-Za-z0-9_-]+")
 def check_mirrors(value: Any) -> Any:
     """Return the list unchanged. ValueError names the item and the field that is wrong."""
     prefixes: dict[str, int] = {}
-    for number, one in enumerate(_check_list(value, "prefix and mirrors"), 1):
-        problem = _find_problem(one)
+    for number, item in enumerate(_check_list(value, "prefix and mirrors"), 1):
+        problem = _find_problem(item)
         if problem:
             raise ValueError(f"item {number}{problem}")
-        if one["prefix"] in prefixes:
+        if item["prefix"] in prefixes:
             raise ValueError(
-                f"item {number}: prefix {one['prefix']} is item {prefixes[one['prefix']]} already"
+                f"item {number}: prefix {item['prefix']} is item {prefixes[item['prefix']]} already"
             )
-        prefixes[one["prefix"]] = number
+        prefixes[item["prefix"]] = number
     return value
 
 
 def check_auth(value: Any) -> Any:
     """Return the list unchanged. ValueError names the item and the field, and no password."""
-    for number, one in enumerate(_check_list(value, "registry, username and password"), 1):
-        problem = _find_auth_problem(one)
+    for number, item in enumerate(_check_list(value, "registry, username and password"), 1):
+        problem = _find_auth_problem(item)
         if problem:
             raise ValueError(f"item {number}{problem}")
     return value
@@ -47,18 +47,18 @@ def _check_list(value: Any, fields: str) -> list[Any]:
     return value
 
 
-def _find_problem(one: Any) -> str:
+def _find_problem(item: Any) -> str:
     """Return the message after the item's number; "" if the item is valid."""
-    problem = _find_field_problem(one, _FIELDS, ("prefix", "mirrors"))
+    problem = _find_field_problem(item, _FIELDS, ("prefix", "mirrors"))
     if problem:
         return problem
-    if not isinstance(one["prefix"], str) or not _PREFIX.fullmatch(one["prefix"]):
+    if not isinstance(item["prefix"], str) or not _PREFIX.fullmatch(item["prefix"]):
         return ": prefix must be a registry such as docker.io or registry.example.com:5000, or _default"
-    if "server" in one and not _is_url(one["server"]):
+    if "server" in item and not _is_url(item["server"]):
         return ": server must be a URL such as https://registry.example.com"
-    if not isinstance(one["mirrors"], list):
+    if not isinstance(item["mirrors"], list):
         return ": mirrors must be a list of mappings with host"
-    for number, mirror in enumerate(one["mirrors"], 1):
+    for number, mirror in enumerate(item["mirrors"], 1):
         problem = _find_mirror_problem(mirror)
         if problem:
             return f": mirrors: item {number}{problem}"
@@ -72,9 +72,9 @@ def _find_mirror_problem(mirror: Any) -> str:
     if not _is_url(mirror["host"]):
         return ": host must be a URL such as https://mirror.example.com:5000"
     capabilities = mirror.get("capabilities", [])
-    for one in capabilities if isinstance(capabilities, list) else [capabilities]:
-        if one not in _CAPABILITIES:
-            return f": capabilities: {one!r} is not one of {', '.join(_CAPABILITIES)}"
+    for capability in capabilities if isinstance(capabilities, list) else [capabilities]:
+        if capability not in _CAPABILITIES:
+            return f": capabilities: {capability!r} is not one of {', '.join(_CAPABILITIES)}"
     for name in ("skip_verify", "override_path"):
         if not isinstance(mirror.get(name, False), bool):
             return f": {name} must be true or false"
@@ -104,27 +104,27 @@ def _find_header_problem(header: Any) -> str:
     return ""
 
 
-def _find_auth_problem(one: Any) -> str:
-    problem = _find_field_problem(one, _AUTH_FIELDS, ("registry",))
+def _find_auth_problem(item: Any) -> str:
+    problem = _find_field_problem(item, _AUTH_FIELDS, ("registry",))
     if problem:
         return problem
-    if not isinstance(one["registry"], str) or not _PREFIX.fullmatch(one["registry"]):
+    if not isinstance(item["registry"], str) or not _PREFIX.fullmatch(item["registry"]):
         return ": registry must be a host such as registry.example.com:5000"
-    if bool(one.get("auth")) == bool(one.get("username") and one.get("password")):
+    if bool(item.get("auth")) == bool(item.get("username") and item.get("password")):
         return ": needs username and password, or auth"
     for name in _AUTH_FIELDS[1:]:
-        if not isinstance(one.get(name, ""), str):
+        if not isinstance(item.get(name, ""), str):
             return f": {name} must be a text; write a number in quotes"
     return ""
 
 
-def _find_field_problem(one: Any, fields: tuple[str, ...], required: tuple[str, ...]) -> str:
-    if not isinstance(one, Mapping):
+def _find_field_problem(item: Any, fields: tuple[str, ...], required: tuple[str, ...]) -> str:
+    if not isinstance(item, Mapping):
         return f" must be a mapping with {' and '.join(required)}"
-    unknown = [str(name) for name in one if name not in fields]
+    unknown = [str(name) for name in item if name not in fields]
     if unknown:
         return f": there is no field {unknown[0]}; the fields are {', '.join(fields)}"
-    missing = [name for name in required if one.get(name) is None]
+    missing = [name for name in required if item.get(name) is None]
     return f": {missing[0]} is missing" if missing else ""
 
 

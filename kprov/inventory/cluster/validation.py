@@ -48,14 +48,14 @@ class _HostVariableError(InputError):
 
 
 def validate(
-    inventory: Inventory, resolve: Resolve | None = None, given: Mapping[str, Any] | None = None
+    inventory: Inventory, resolve: Resolve | None = None, extra_vars: Mapping[str, Any] | None = None
 ) -> dict[str, ClusterVariables]:
     """Return the known variables of every host. Raises one InputError with a line for each problem.
 
     `resolve(host)` gives templated variables (the engine's `host_scope`); without it
-    texts with templates are skipped. `given` are variables of the command line.
+    texts with templates are skipped. `extra_vars` are variables of the command line.
     """
-    kubespray_variables.adapt_inventory(inventory, given or {})
+    kubespray_variables.adapt_inventory(inventory, extra_vars or {})
     with inventory.resolve_once():
         problems, variables_by_host = _find_problems(inventory, resolve)
     unique = _merge_hosts(problems)
@@ -120,7 +120,7 @@ def variable_place(inventory: Inventory, name: str, host: str | None = None) -> 
     Without a host it is the value of the first host that has one. Of several files that set a variable only
     the one with precedence has it.
     """
-    if name in inventory.given:
+    if name in inventory.extra_vars:
         return "--extra-vars", None
     sources = [
         source for source in inventory.sources if isinstance(source, yaml_file.Mapping) and name in source

@@ -94,7 +94,7 @@ def _read_all(inventory: Inventory) -> None:
 
 
 def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | None]]:
-    for name, value in inventory.given.items():
+    for name, value in inventory.extra_vars.items():
         yield name, value, COMMAND_LINE, None
     for source in inventory.sources:
         for name, value in source.items():

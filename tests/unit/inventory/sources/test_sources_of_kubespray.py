@@ -238,7 +238,7 @@ def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path:
     )
     (tmp_path / "group_vars" / "etdc.yml").write_text("a: 1\n")
     inventory = load_inventory(tmp_path)
-    validate(inventory, given={"kube_service_adresses": "10.2.0.0/16", "calico_mtu": 1400})
+    validate(inventory, extra_vars={"kube_service_adresses": "10.2.0.0/16", "calico_mtu": 1400})
     found = variable_effects.find_effects(inventory, ROOT)
     slip = "no effect: no role or variable names it; did you mean"
     assert variable_effects.list_warnings(found, "here") == [
@@ -258,7 +258,7 @@ def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path:
 def test_another_version_than_the_one_that_is_installed_is_refused(tmp_path: Path, version: Any) -> None:
     inventory = load_inventory(DATA / "kubespray")
     with pytest.raises(InputError) as error:
-        validate(inventory, given={"kube_version": version})
+        validate(inventory, extra_vars={"kube_version": version})
     assert str(error.value).startswith(f"--extra-vars: kube_version: {version} is not what is installed")
     (found,) = [one for one in variable_effects.find_effects(inventory, ROOT) if one.name == "kube_version"]
     assert found.effect is Effect.REFUSED
@@ -268,4 +268,4 @@ def test_another_version_than_the_one_that_is_installed_is_refused(tmp_path: Pat
 def test_the_version_that_is_installed_may_be_named(version: Any) -> None:
     assert VERSION.startswith(variable_effects.load_table().installed["kube_version"]["version"])
     inventory = load_inventory(DATA / "kubespray")
-    validate(inventory, given={"kube_version": version})
+    validate(inventory, extra_vars={"kube_version": version})
