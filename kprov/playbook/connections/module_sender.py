@@ -45,12 +45,12 @@ class ModuleSender:
 
     def make_address(self, task: Task, target: str, scope: Scope) -> str:
         """Return the key of Connections for the target, with the connection keywords of the task."""
-        given = {}
+        variables = {}
         for keyword, variable in _REACHED.items():
             value = task.get(keyword)
             if value is not None and variable not in self.variables.inventory_variables(target):
-                given[variable] = scope.templar.render(value, scope, keyword)
-        return encode_address(target, given)
+                variables[variable] = scope.templar.render(value, scope, keyword)
+        return encode_address(target, variables)
 
     def find_become(self, task: Task | None, scope: Scope, target: str, host: str) -> Become | None:
         """Return the become settings of a task. As in Ansible, variables of the host win over keywords."""
@@ -141,5 +141,5 @@ def encode_address(host: str, variables: dict[str, Any]) -> str:
 
 def decode_address(address: str) -> tuple[str, dict[str, Any]]:
     """Return the host and the connection variables of a key."""
-    host, _, given = address.partition("\0")
-    return host, json.loads(given) if given else {}
+    host, _, encoded_variables = address.partition("\0")
+    return host, json.loads(encoded_variables) if encoded_variables else {}

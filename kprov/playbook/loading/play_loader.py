@@ -71,7 +71,7 @@ class PlayLoader:
     def load_play(self, entry: Any, line: int | None) -> Play:
         """Load one play of a playbook."""
         plugin_files.load_plugins(self.directory, self.paths)
-        before = len(self.problems.found)
+        before = len(self.problems.errors)
         keyword_checks.check_values(entry, "play", self.path)
         with self.problems.collect():
             keyword_checks.check_keywords(entry, playbook_keywords.PLAY, "play", self.path)
@@ -116,7 +116,7 @@ class PlayLoader:
         play.sections[1:3] = [[*play.sections[1], *play.sections[2]]]
         # Order: handlers of roles, of the play, of imported roles. Handlers of includes are added later.
         play.handlers += [*handlers, *self._of_imports]
-        if len(self.problems.found) == before:
+        if len(self.problems.errors) == before:
             # Only check without other problems: a broken file may hold the missing handler.
             defer_problem(functools.partial(play_checks.check_notifications, play), play.warnings)
         return play

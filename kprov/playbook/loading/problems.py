@@ -17,7 +17,7 @@ class Problems:
     """The mistakes in a playbook and in the files that it uses."""
 
     def __init__(self) -> None:
-        self.found: list[InputError] = []
+        self.errors: list[InputError] = []
 
     @contextmanager
     def collect(self) -> Iterator[None]:
@@ -25,11 +25,11 @@ class Problems:
         try:
             yield
         except InputError as error:
-            self.found.append(error)
+            self.errors.append(error)
 
     def report(self, path: Path) -> None:
         """Raise one InputError with one line for each problem, if there is any."""
-        unique = list({str(problem): problem for problem in self.found}.values())
+        unique = list({str(problem): problem for problem in self.errors}.values())
         if len(unique) == 1:
             raise unique[0]
         if unique:

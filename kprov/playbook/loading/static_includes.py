@@ -20,13 +20,13 @@ def check_static_includes(path: Path, plays: Iterable[Play]) -> None:
     problems = Problems()
     for play in plays:
         tasks = [task for section in play.sections for task in walk_tasks(section)]
-        found = Problems()
-        _read_includes([*tasks, *play.handlers], play, found, set())
-        for problem in found.found:
+        include_problems = Problems()
+        _read_includes([*tasks, *play.handlers], play, include_problems, set())
+        for problem in include_problems.errors:
             if isinstance(problem, MissingError):
                 play.warnings.append(str(problem))
             else:
-                problems.found.append(problem)
+                problems.errors.append(problem)
     problems.report(path)
 
 

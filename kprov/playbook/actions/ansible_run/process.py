@@ -84,10 +84,10 @@ def kill_marked(mark: str) -> None:
     wanted = f"{_MARK}={mark}".encode()
     deadline = time.monotonic() + _KILL_SECONDS
     while time.monotonic() < deadline:
-        found = [pid for pid in _list_processes() if _has_variable(pid, wanted)]
-        if not found:
+        processes = [pid for pid in _list_processes() if _has_variable(pid, wanted)]
+        if not processes:
             return
-        for pid in found:
+        for pid in processes:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)

@@ -17,8 +17,8 @@ _LIST_MERGE: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
     "keep": lambda old, _new: old,
     "append": lambda old, new: old + new,
     "prepend": lambda old, new: new + old,
-    "append_rp": lambda old, new: [one for one in old if one not in new] + new,
-    "prepend_rp": lambda old, new: new + [one for one in old if one not in new],
+    "append_rp": lambda old, new: [item for item in old if item not in new] + new,
+    "prepend_rp": lambda old, new: new + [item for item in old if item not in new],
 }
 
 

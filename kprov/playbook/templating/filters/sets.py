@@ -46,21 +46,21 @@ def _has(values: Any) -> Callable[[Any], bool]:
     return lambda item: item in hashed if isinstance(item, Hashable) else item in items
 
 
-def intersect(one: Any, other: Any) -> list[Any]:
-    return list(filter(_has(other), _unique(one)))
+def intersect(left: Any, right: Any) -> list[Any]:
+    return list(filter(_has(right), _unique(left)))
 
 
-def difference(one: Any, other: Any) -> list[Any]:
-    is_in_other = _has(other)
-    return [value for value in _unique(one) if not is_in_other(value)]
+def difference(left: Any, right: Any) -> list[Any]:
+    is_in_other = _has(right)
+    return [value for value in _unique(left) if not is_in_other(value)]
 
 
-def symmetric_difference(one: Any, other: Any) -> list[Any]:
-    return [*difference(one, other), *difference(other, one)]
+def symmetric_difference(left: Any, right: Any) -> list[Any]:
+    return [*difference(left, right), *difference(right, left)]
 
 
-def union(one: Any, other: Any) -> list[Any]:
-    return _unique([*one, *other])
+def union(left: Any, right: Any) -> list[Any]:
+    return _unique([*left, *right])
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -217,7 +217,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "cidr_merge": cidr_merge,
     "network_in_network": network_in_network,
     "network_in_usable": network_in_usable,
-    "reduce_on_network": lambda value, network: [one for one in value if network_in_network(network, one)],
+    "reduce_on_network": lambda value, network: [
+        address for address in value if network_in_network(network, address)
+    ],
     "usable_range": usable_range,
     "ip4_hex": ip4_hex,
     "ipv6form": ipv6form,

@@ -67,8 +67,10 @@ TESTS: dict[str, Callable[..., Any]] = {
     "unspecified": _make_property_test("is_unspecified"),
     "mac": lambda value: bool(netaddr.valid_mac(str(value))),
     "in_network": lambda value, network: network_in_network(network, value),
-    "in_any_network": lambda value, networks: any(network_in_network(one, value) for one in networks),
-    "in_one_network": lambda value, networks: sum(network_in_network(one, value) for one in networks) == 1,
+    "in_any_network": lambda value, networks: any(network_in_network(network, value) for network in networks),
+    "in_one_network": lambda value, networks: (
+        sum(network_in_network(network, value) for network in networks) == 1
+    ),
     "subnet_of": lambda value, network: network_in_network(network, value),
     "supernet_of": lambda value, network: network_in_network(value, network),
     "resolvable": _is_resolvable,

@@ -128,9 +128,11 @@ def _to_list(value: Any) -> list[Any]:
 
 
 def _add_names(names: list[str], files: Any, paths: Any) -> None:
-    each = [name for entry in _to_list(files) for name in re.split("[,;]", entry)]
+    file_names = [name for entry in _to_list(files) for name in re.split("[,;]", entry)]
     within = [folder for entry in _to_list(paths) for folder in re.split("[,:;]", entry)]
-    names += [os.path.join(folder, name) for folder in within for name in each] if within else each
+    names += (
+        [os.path.join(folder, name) for folder in within for name in file_names] if within else file_names
+    )
 
 
 def _csvfile(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:

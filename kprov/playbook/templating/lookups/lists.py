@@ -157,7 +157,7 @@ LOOKUPS: dict[str, Lookup] = {
     "dict": _dict,
     "items": lambda _scope, terms: _flatten(terms),
     "list": lambda _scope, terms: terms,
-    "indexed_items": lambda _scope, terms: [[index, one] for index, one in enumerate(_flatten(terms))],
+    "indexed_items": lambda _scope, terms: [[index, item] for index, item in enumerate(_flatten(terms))],
     "nested": _lookup_nested,
     "cartesian": _lookup_nested,
     "together": _together,
