@@ -52,15 +52,15 @@ def judge_items(
     """Return the results of all items in their order; hosts with the same judgement share one."""
     results = []
     for item in ITEMS:
-        found: dict[Judgement, list[str]] = {}
+        hosts_by_judgement: dict[Judgement, list[str]] = {}
         for host, known in facts.items():
             if item.group in groups[host]:
-                found.setdefault(_judge(item, known), []).append(host)
+                hosts_by_judgement.setdefault(_judge(item, known), []).append(host)
         results += [
             CisResult(
                 item.number, item.title, tuple(hosts), judgement.result, judgement.evidence, judgement.reason
             )
-            for judgement, hosts in found.items()
+            for judgement, hosts in hosts_by_judgement.items()
         ]
     return results
 

@@ -129,11 +129,11 @@ def _count_failures(count: int) -> str:
 
 def _describe_nodes(hosts: Sequence[str]) -> str:
     names = " ".join(hosts)
-    one = len(hosts) == 1
+    is_single = len(hosts) == 1
     return (
-        f"{', '.join(hosts)} {'stays a node' if one else 'stay nodes'} of the cluster, and the other hosts "
-        f"go on naming {'it' if one else 'them'}: `kprov node remove {names}` ends that, `kprov up` sets "
-        f"{'it' if one else 'them'} up again."
+        f"{', '.join(hosts)} {'stays a node' if is_single else 'stay nodes'} of the cluster, and the other "
+        f"hosts go on naming {'it' if is_single else 'them'}: `kprov node remove {names}` ends that, "
+        f"`kprov up` sets {'it' if is_single else 'them'} up again."
     )
 
 

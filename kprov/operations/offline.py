@@ -159,17 +159,17 @@ def list_registry_hosts(cluster: Cluster, export: Export | None) -> list[str]:
 
 def find_problem(facts: dict[str, Any], export: Export) -> str | None:
     """Return why the export has nothing for a host with these facts; None if it does."""
-    found = export.manifest
+    manifest = export.manifest
     name, arch = name_of_host(facts), facts["ansible_architecture"]
-    if arch != found.architecture:
-        return f"the host's architecture is {arch}, and {export.file} is for {found.architecture}"
-    if name not in found.distributions:
-        has = " and ".join(DISTRIBUTIONS[one].title for one in found.distributions)
+    if arch != manifest.architecture:
+        return f"the host's architecture is {arch}, and {export.file} is for {manifest.architecture}"
+    if name not in manifest.distributions:
+        has = " and ".join(DISTRIBUTIONS[distribution].title for distribution in manifest.distributions)
         own = f"{facts['ansible_distribution']} {facts['ansible_distribution_major_version']}"
         again = f": export again with --distribution {name}" if name in DISTRIBUTIONS else ""
         return f"the host has {own}, and {export.file} is for {has}{again}"
     python = ".".join(str(facts["ansible_python_version"]).split(".")[:2])
-    expected = found.distributions[name].python
+    expected = manifest.distributions[name].python
     if python != expected:
         return f"the host's python3 is {python}, and {export.file} has components for {expected}"
     return None

@@ -58,8 +58,10 @@ def preflight_inventory(
     with open_cluster(inventory, options, callbacks) as cluster:
         ignored = read_ignored(cluster, ignore)
         reached = cluster.engine.reach_hosts(cluster.chosen())
-        facts = {one.host: one.facts for one in reached if one.error is None}
-        unreachable = {one.host: one.error.reason for one in reached if one.error is not None}
+        facts = {connection.host: connection.facts for connection in reached if connection.error is None}
+        unreachable = {
+            connection.host: connection.error.reason for connection in reached if connection.error is not None
+        }
         fleet = gather_fleet(cluster, facts, unreachable)
         return evaluate(try_out(cluster, fleet, ignored, everything=True), ignored)
 
@@ -95,7 +97,7 @@ def preflight_up(
 def read_ignored(cluster: Cluster, ignore: Collection[str]) -> frozenset[str]:
     """Return the checks of --ignore and of the variable preflight_ignore. Raises InputError."""
     file, _ = variable_place(cluster.engine.inventory, "preflight_ignore")
-    names = {name for one in cluster.variables.values() for name in one.preflight_ignore}
+    names = {name for variables in cluster.variables.values() for name in variables.preflight_ignore}
     ignored = check_names(ignore, field="--ignore")
     ignored |= check_names(names, file=file, field="preflight_ignore")
     # With an export, hosts need no other repository.
@@ -130,14 +132,14 @@ def gather_fleet(
         unsupported = explain_unsupported(name, facts[name], allow_experimental=allow)
         not_root = explain_missing_root(name, facts[name])
         with read_answer(name, "preflight"):
-            found = HostFacts.model_validate(answer.answers)
-        theirs = read_public_keys(found.software.authority)
+            host_facts = HostFacts.model_validate(answer.answers)
+        theirs = read_public_keys(host_facts.software.authority)
         return PreflightHost(
             name=name,
             address=address,
             groups=groups,
             variables=variables,
-            facts=found,
+            facts=host_facts,
             python=str(facts[name]["ansible_python_version"]),
             unsupported=_reason(unsupported),
             not_root=_reason(not_root),
@@ -169,7 +171,7 @@ def try_out(cluster: Cluster, fleet: Fleet, ignored: Collection[str], *, everyth
         def probe(host: PreflightHost) -> PreflightHost:
             wanted = requests.request_probes(host, hosts, ignored)
             if host.installed and not everything:
-                wanted = {name: one for name, one in wanted.items() if name in ("connect", "ping")}
+                wanted = {name: request for name, request in wanted.items() if name in ("connect", "ping")}
             answer = _ask(cluster, host.name, wanted)
             opened = host.probes.open.model_dump() if host.probes is not None else {}
             with read_answer(host.name, "preflight"):

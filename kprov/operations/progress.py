@@ -44,8 +44,8 @@ class Progress:
     @classmethod
     def read(cls, memory: Memory, host: str = "") -> Self:
         """Return the stored record, or one of defaults. Raises KprovError as `find` does."""
-        found = cls.find(memory, host)
-        return cls() if found is None else found
+        record = cls.find(memory, host)
+        return cls() if record is None else record
 
     @classmethod
     def read_older(cls, memory: Memory, host: str) -> Any:

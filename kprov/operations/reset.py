@@ -98,7 +98,7 @@ def refuse_present(cluster: Cluster, membership: Membership) -> None:
     }
     if not present:
         return
-    described = ", ".join(f"{host} ({' and '.join(found)})" for host, found in present.items())
+    described = ", ".join(f"{host} ({' and '.join(roles)})" for host, roles in present.items())
     names = " ".join(present)
     text = (
         f"still in the cluster of {', '.join(others)}: {described}. `kprov node remove {names}` takes "

@@ -101,13 +101,13 @@ def write_archive(path: Path, name: str, files: Mapping[str, str]) -> None:
 
 def check_archive(path: Path) -> None:
     """Read the archive again and look for secrets. Raises SecretFoundError that names the files."""
-    found = []
+    secrets = []
     with tarfile.open(path) as tar:
         for member in tar:
             file = tar.extractfile(member)
             kinds = find_secrets(file.read().decode()) if file is not None else []
-            found += [f"{member.name}: {kind}" for kind in kinds]
-    if found:
+            secrets += [f"{member.name}: {kind}" for kind in kinds]
+    if secrets:
         raise SecretFoundError(
-            "nothing was written, because the archive would hold secrets:\n" + "\n".join(found)
+            "nothing was written, because the archive would hold secrets:\n" + "\n".join(secrets)
         )

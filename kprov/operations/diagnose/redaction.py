@@ -89,12 +89,12 @@ def redact_objects(text: str) -> str:
 
 def find_secrets(text: str) -> list[str]:
     """Return what kinds of secrets a text has; empty if none."""
-    found = [name for name, expression in _LEFT.items() if expression.search(text)]
+    kinds = [name for name, expression in _LEFT.items() if expression.search(text)]
     if any(_is_key(match[0]) for match in _ENCODED_PEM.finditer(text)):
-        found.append("a private key in base64")
+        kinds.append("a private key in base64")
     if secrets.within(text):
-        found.append("a secret of the inventory")
-    return found
+        kinds.append("a secret of the inventory")
+    return kinds
 
 
 def register_key(pem: str) -> None:

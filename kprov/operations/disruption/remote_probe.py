@@ -74,8 +74,8 @@ class RemoteProbe:
         deadline = time.monotonic() + _WARM_SECONDS
         while True:
             output = try_command(self._cluster, self.host, f"cat {self._output}")
-            found = json.loads(output.stdout) if output.code == 0 else {}
-            if found and min(found["reads"], found["writes"]) >= _WARM_REQUESTS:
+            counts = json.loads(output.stdout) if output.code == 0 else {}
+            if counts and min(counts["reads"], counts["writes"]) >= _WARM_REQUESTS:
                 return
             if time.monotonic() > deadline:
                 log = try_command(

@@ -108,7 +108,7 @@ class BoltFile:
         return LastLeaf(number, overflow + 1 if is_own_page else 0, reference, entries)
 
     def _read_meta(self) -> Meta:
-        found = []
+        metas = []
         for size in (4096, 8192, 16384, 32768, 65536):
             for number in (0, 1):
                 offset = number * size + PAGE_HEADER.size
@@ -117,10 +117,10 @@ class BoltFile:
                 fields = _META.unpack_from(self._data, offset)
                 raw = self._data[offset : offset + _META.size - 8]
                 if fields[:3] == (_MAGIC, _VERSION, size) and fields[_META_SUM] == _hash_fnv(raw):
-                    found.append(Meta(offset, fields))
-        if not found:
+                    metas.append(Meta(offset, fields))
+        if not metas:
             raise InputError("this is not a database of etcd", file=self._source)
-        return max(found, key=lambda meta: meta.fields[_META_TRANSACTION])
+        return max(metas, key=lambda meta: meta.fields[_META_TRANSACTION])
 
     def _find_bucket(self, name: bytes) -> tuple[int, int]:
         """Return the byte at which the number of a bucket's first page stands, and the byte of that page."""

@@ -75,8 +75,8 @@ def fetch_missing(source: SnapshotSource, snapshots: list[Snapshot], folder: Pat
 
 def remove_old(folder: Path, keep: int) -> list[Path]:
     """Remove all but the newest snapshots of a folder; return the removed ones. Other files stay."""
-    found = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-    removed = found[: max(0, len(found) - keep)]
+    files = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    removed = files[: max(0, len(files) - keep)]
     for path in removed:
         path.unlink()
     return removed

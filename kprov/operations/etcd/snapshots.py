@@ -89,8 +89,10 @@ class HostSnapshots:
             return [Snapshot.from_record(host, record) for record in records]
 
         with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
-            found = [snapshot for snapshots in pool.map(read_host, hosts) for snapshot in snapshots]
-        return sorted(found, key=lambda snapshot: (snapshot.time, snapshot.revision))
+            snapshots = [
+                snapshot for host_snapshots in pool.map(read_host, hosts) for snapshot in host_snapshots
+            ]
+        return sorted(snapshots, key=lambda snapshot: (snapshot.time, snapshot.revision))
 
     def download(self, snapshot: Snapshot, target: Path) -> None:
         """Copy a snapshot to a new file with mode 0600 and check its sum. Raises HostError."""

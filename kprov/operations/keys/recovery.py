@@ -82,10 +82,10 @@ def read_authority(copies: Sequence[Copy], keys: Sequence[Copy]) -> Authority:
     public = certificates[0].public_key()
     key = None
     for copy in keys:
-        found = _read_private(copy)
-        if not isinstance(found, ec.EllipticCurvePrivateKey) or found.public_key() != public:
+        private_key = _read_private(copy)
+        if not isinstance(private_key, ec.EllipticCurvePrivateKey) or private_key.public_key() != public:
             raise PreflightError(copy.host, f"{copy.path} is not the key of {copies[0].path}")
-        key = issue.key_pem(found)
+        key = issue.key_pem(private_key)
     return Authority(certificates, pem, key)
 
 

@@ -88,10 +88,10 @@ def check_old_machine(
 
 def find_old_address(address: str, node: dict[str, Any] | None, healthy: Iterable[Member]) -> str:
     """Return another address at which the host's kubelet or member of etcd works; empty if there is none."""
-    found = [member.address for member in healthy]
+    addresses = [member.address for member in healthy]
     if node is not None and is_ready(node):
-        found.append(find_address(node))
-    return next((other for other in found if other not in ("", address)), "")
+        addresses.append(find_address(node))
+    return next((other for other in addresses if other not in ("", address)), "")
 
 
 def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:

@@ -16,8 +16,8 @@ def check_versions(cluster: Cluster, hosts: Iterable[str], others: Iterable[str]
     """Raise InputError if hosts with the bundle chosen for them would not fit the others."""
     components = set(cluster.members("kube_control_plane", "kube_node"))
     installed = {
-        host: found.metadata
-        for host, found in read_versions(cluster, [host for host in others if host in components]).items()
+        host: versions.metadata
+        for host, versions in read_versions(cluster, [host for host in others if host in components]).items()
     }
     new = {
         host: read_archive(Path(cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"]))

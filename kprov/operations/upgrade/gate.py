@@ -44,12 +44,12 @@ def pass_gate(
 def _find_other_bundles(cluster: Cluster, digests: Mapping[str, str]) -> list[str]:
     """Return the components that do not run from the bundle of their host."""
     try:
-        found = read_versions(cluster, digests)
+        versions_by_host = read_versions(cluster, digests)
     except HostError as error:
         return [str(error)]
     return [
         f"{host}: {', '.join(others)} do not run from bundle {digests[host]}"
-        for host, versions in found.items()
+        for host, versions in versions_by_host.items()
         if (others := versions.find_others(digests[host]))
     ]
 

@@ -58,21 +58,21 @@ class BatchUpgrade:
 
     def describe(self, host: str) -> list[str]:
         """Return the versions that change on a host, a line each."""
-        found, target = self.versions[host], self.targets.get(host)
+        versions, target = self.versions[host], self.targets.get(host)
         lines = []
-        if target is not None and found.current != target.digest:
+        if target is not None and versions.current != target.digest:
             after = f"{target.metadata.title} {target.digest}"
-            lines.append(f"{host}: components {found.metadata.title} {found.current} -> {after}")
-        elif target is not None and (others := found.find_others(target.digest)):
+            lines.append(f"{host}: components {versions.metadata.title} {versions.current} -> {after}")
+        elif target is not None and (others := versions.find_others(target.digest)):
             lines.append(f"{host}: restart {', '.join(others)} with {target.metadata.title} {target.digest}")
         lines += [
             f"{host}: {program} {old} -> {new}"
             for program in list_programs()
-            if (old := found.programs.get(program, _PACKAGE)) != (new := self._find_wanted(host, program))
+            if (old := versions.programs.get(program, _PACKAGE)) != (new := self._find_wanted(host, program))
         ]
-        lines += [f"{host}: package {name} {old} -> {new}" for name, old, new in found.packages]
-        if self.context.arguments["reboot"] and (found.packages or found.reboot_required):
-            lines.append(f"{host}: reboot{'' if found.reboot_required else ', if the packages need it'}")
+        lines += [f"{host}: package {name} {old} -> {new}" for name, old, new in versions.packages]
+        if self.context.arguments["reboot"] and (versions.packages or versions.reboot_required):
+            lines.append(f"{host}: reboot{'' if versions.reboot_required else ', if the packages need it'}")
         return lines
 
     def run(self) -> None:
@@ -132,7 +132,7 @@ class BatchUpgrade:
             }
             context.run_playbook(hosts, playbook=playbook, extra_vars=extra)
         # Other API servers may have no key: one host alone must not begin to encrypt. `kprov up` begins.
-        encrypts = any(found.encrypts for found in self.versions.values())
+        encrypts = any(versions.encrypts for versions in self.versions.values())
         context.run_playbook(hosts, extra_vars={} if encrypts else {"kube_encrypt_secret_data": False})
         digests = {host: self.targets[host].digest for host in hosts if host in self.targets}
         pass_gate(context.cluster, hosts, digests, arguments["gate"], arguments["gate_timeout"])
@@ -153,9 +153,11 @@ class BatchUpgrade:
     def _roll_back(self, hosts: Sequence[str]) -> str:
         """Return the hosts to the bundle before; say what was done."""
         memory = self.context.memory
-        found = read_versions(self.context.cluster, [host for host in hosts if host in self.targets])
+        versions_by_host = read_versions(
+            self.context.cluster, [host for host in hosts if host in self.targets]
+        )
         digests = {}
-        for host, versions in found.items():
+        for host, versions in versions_by_host.items():
             before = HostProgress.read(memory, host).before or ""
             if before and (versions.current != before or versions.find_others(before)):
                 obstacle = find_obstacle(versions) if versions.current != before else ""

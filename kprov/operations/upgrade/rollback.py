@@ -100,13 +100,13 @@ class Rollback:
 
     def plan_host(self, host: str) -> list[str]:
         """Return the versions that change on a host."""
-        found, target = self.versions[host], self._find_target(host)
+        versions, target = self.versions[host], self._find_target(host)
         if not target:
             return []
-        if found.current != target:
-            before, after = found.metadata.title, found.previous_metadata.title
-            return [f"{host}: components {before} {found.current} -> {after} {target}"]
-        if found.previous or found.find_others(target):
+        if versions.current != target:
+            before, after = versions.metadata.title, versions.previous_metadata.title
+            return [f"{host}: components {before} {versions.current} -> {after} {target}"]
+        if versions.previous or versions.find_others(target):
             return [f"{host}: finish the interrupted rollback to {target}"]
         return []
 
@@ -129,9 +129,9 @@ class Rollback:
         return find_skew(
             SkewHost(
                 host,
-                (found.previous_metadata if host in hosts else found.metadata).release,
+                (versions.previous_metadata if host in hosts else versions.metadata).release,
                 host in control_plane,
                 host in nodes,
             )
-            for host, found in self.versions.items()
+            for host, versions in self.versions.items()
         )

@@ -93,14 +93,14 @@ def _find_bundle(text: str) -> Bundle:
                 field="--to",
             )
         return bundle
-    found = [bundle for bundle in list_bundles() if _DIGEST.match(text) and bundle.digest.startswith(text)]
-    if len(found) != 1:
+    bundles = [bundle for bundle in list_bundles() if _DIGEST.match(text) and bundle.digest.startswith(text)]
+    if len(bundles) != 1:
         raise InputError(
             f"{text!r} is neither the version of this kprov ({sources.read_components_version()}), "
             "nor the file of a bundle, nor the digest of one (`kprov bundle list`)",
             field="--to",
         )
-    return found[0]
+    return bundles[0]
 
 
 def _choose_bundle(bundles: Iterable[Bundle], host: str, facts: Mapping[str, Any], to: str) -> Bundle:

@@ -176,7 +176,7 @@ class Upgrade:
     def _find_skew(self, hosts: list[str]) -> list[str]:
         cluster = self.context.cluster
         control_plane, nodes = set(cluster.members("kube_control_plane")), set(cluster.members("kube_node"))
-        releases = {host: found.metadata.release for host, found in self.versions.items()}
+        releases = {host: versions.metadata.release for host, versions in self.versions.items()}
         after = releases | {
             host: self.targets[host].metadata.release for host in hosts if host in self.targets
         }
