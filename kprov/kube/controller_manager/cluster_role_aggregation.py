@@ -49,7 +49,7 @@ def aggregate_rules(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyR
     # Comparing each rule with all others takes minutes for thousands of rules.
     rules: dict[bytes, PolicyRule] = {}
     for selector in map(parse_selector, role.aggregation_rule.cluster_role_selectors):
-        for other in sorted(roles, key=lambda each: each.metadata.name):
+        for other in sorted(roles, key=lambda candidate: candidate.metadata.name):
             if other.metadata.name != role.metadata.name and selector.matches(other.metadata.labels):
                 for rule in other.rules or []:
                     rules.setdefault(msgspec.json.encode(rule), rule)

@@ -109,11 +109,11 @@ class NamespaceController(Controller):
 
     async def _list_deletable(self) -> list[ApiResource]:
         """Ask each time: the objects of a kind that is missing here would stay for ever."""
-        found = await self._discovery.discover()
-        self._failed = list(found.failed)
+        discovery = await self._discovery.discover()
+        self._failed = list(discovery.failed)
         return [
             resource
-            for resource in found.resources
+            for resource in discovery.resources
             if resource.namespaced and {"list", "delete"} <= resource.verbs
         ]
 
@@ -132,14 +132,14 @@ class NamespaceController(Controller):
     async def _delete_kinds(self, namespace: str, resources: Sequence[ApiResource], left: _Leftover) -> None:
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(resource: ApiResource) -> None:
+        async def delete_kind(resource: ApiResource) -> None:
             async with gate:
                 try:
                     await self._delete_kind(namespace, resource, left)
                 except ClientError as error:
                     left.errors.append(f"{resource.plural}.{resource.group}: {error}")
 
-        await asyncio.gather(*(one(resource) for resource in resources))
+        await asyncio.gather(*(delete_kind(resource) for resource in resources))
 
     async def _delete_kind(self, namespace: str, resource: ApiResource, left: _Leftover) -> None:
         objects = self.client.resource(

@@ -83,10 +83,10 @@ class ServiceCidrController(Controller):
         own = parse_networks(obj)
         if all(any(_contains(other, network) for other in others) for network in own):
             return True
-        for each in self._addresses.list():
-            if (each["metadata"].get("labels") or {}).get(_MANAGED_BY) != "ipallocator.k8s.io":
+        for ip_address in self._addresses.list():
+            if (ip_address["metadata"].get("labels") or {}).get(_MANAGED_BY) != "ipallocator.k8s.io":
                 continue
-            address = ipaddress.ip_address(each["metadata"]["name"])
+            address = ipaddress.ip_address(ip_address["metadata"]["name"])
             if any(address in network for network in own) and not any(address in other for other in others):
                 return False
         return True
@@ -128,17 +128,17 @@ class ServiceCidrController(Controller):
         own = parse_networks(obj)
         for other in self._cidrs.list():
             if any(
-                one.version == two.version and one.overlaps(two)
-                for one in own
-                for two in parse_networks(other)
+                network.version == other_network.version and network.overlaps(other_network)
+                for network in own
+                for other_network in parse_networks(other)
             ):
                 self.queue.add(other["metadata"]["name"])
 
     def _handle_address_change(self, obj: JsonObject) -> None:
         address = ipaddress.ip_address(obj["metadata"]["name"])
-        for each in self._cidrs.list():
-            if any(address in network for network in parse_networks(each)):
-                self.queue.add(each["metadata"]["name"])
+        for cidr in self._cidrs.list():
+            if any(address in network for network in parse_networks(cidr)):
+                self.queue.add(cidr["metadata"]["name"])
 
 
 def parse_networks(obj: JsonObject) -> list[Network]:

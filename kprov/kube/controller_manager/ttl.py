@@ -50,6 +50,6 @@ class TtlController(Controller):
         step = get_next_step(self._step, len(self._nodes.store))
         if step != self._step:
             self._step = step
-            for each in self._nodes.list():
-                self.enqueue(each)
+            for known_node in self._nodes.list():
+                self.enqueue(known_node)
         self.enqueue(node)

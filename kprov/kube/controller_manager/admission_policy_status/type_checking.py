@@ -46,13 +46,13 @@ def find_warnings(spec: ValidatingAdmissionPolicySpec) -> list[ExpressionWarning
 
 def list_kinds(spec: ValidatingAdmissionPolicySpec) -> list[_Gvk]:
     """Return the kinds that rules name without wildcards, sorted."""
-    found: set[_Gvk] = set()
+    gvks: set[_Gvk] = set()
     for rule in spec.match_constraints.resource_rules if spec.match_constraints else ():
         kinds = list(_list_rule_kinds(rule))
-        found.update(kinds[:_KINDS_MAX])
+        gvks.update(kinds[:_KINDS_MAX])
         if len(kinds) >= _KINDS_MAX:
             break
-    return sorted(found)
+    return sorted(gvks)
 
 
 def _list_rule_kinds(rule: NamedRule) -> Iterator[_Gvk]:

@@ -68,7 +68,9 @@ class CertificateAuthority:
         key = serialization.load_pem_private_key(texts[1], None)
         # While the authorities of a cluster are replaced, the file has the old one and the new one.
         certificates = x509.load_pem_x509_certificates(texts[0])
-        certificate = next((each for each in certificates if each.public_key() == key.public_key()), None)
+        certificate = next(
+            (candidate for candidate in certificates if candidate.public_key() == key.public_key()), None
+        )
         if certificate is None:
             raise ValueError(f"{self._files[1]} is not the key of {self._files[0]}")
         self._certificate, self._key, self._texts = certificate, key, texts

@@ -42,7 +42,7 @@ class RevisionHistory:
 
         Raises ApiError, also when a name is taken by another template (the next sync has another name).
         """
-        labelled = [await self._ensure_label(each) for each in known]
+        labelled = [await self._ensure_label(revision) for revision in known]
         history = revisions.split_history(labelled, ds.spec.template)
         if not history.current:
             current = await self._create(ds, history.next_revision)
@@ -52,7 +52,9 @@ class RevisionHistory:
                 await self._patch(current, {"revision": history.next_revision})
         digest = current.metadata.labels[POD_REVISION_LABEL]
         duplicates = [
-            each for each in (*history.current, *history.same) if each.metadata.name != current.metadata.name
+            revision
+            for revision in (*history.current, *history.same)
+            if revision.metadata.name != current.metadata.name
         ]
         return digest, history, await self._merge(duplicates, digest, pods)
 
@@ -61,8 +63,8 @@ class RevisionHistory:
         if ds.spec.revision_history_limit is None:
             return
         used = {pod.metadata.labels.get(POD_REVISION_LABEL, "") for pod in pods}
-        for each in revisions.list_surplus(history, ds.spec.revision_history_limit, used):
-            await self._delete(each)
+        for revision in revisions.list_surplus(history, ds.spec.revision_history_limit, used):
+            await self._delete(revision)
 
     async def _create(self, ds: DaemonSet, number: int) -> ControllerRevision:
         digest = template.compute_hash(ds.spec.template, ds.status.collision_count)
@@ -107,7 +109,7 @@ class RevisionHistory:
         A duplicate outlives its pods' old labels in the caller's copy: without it they were pods of an older
         template, and would be replaced.
         """
-        hashes = {each.metadata.labels[POD_REVISION_LABEL] for each in duplicates} - {digest}
+        hashes = {revision.metadata.labels[POD_REVISION_LABEL] for revision in duplicates} - {digest}
         merged: list[Pod] = []
         used: set[str] = set()
         for pod in pods:

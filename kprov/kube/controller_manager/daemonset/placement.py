@@ -69,9 +69,9 @@ def get_target_node(pod: Pod) -> str:
 def _tolerations(spec: PodSpec) -> list[Toleration]:
     """Return the template's tolerations and those of every daemon pod, which replace those with a limit."""
     added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
-    by_identity = {_get_identity(each): each for each in added}
+    by_identity = {_get_identity(toleration): toleration for toleration in added}
     own = [by_identity.get(_get_identity(toleration), toleration) for toleration in spec.tolerations]
-    return [*own, *(each for each in added if each not in own)]
+    return [*own, *(toleration for toleration in added if toleration not in own)]
 
 
 def _get_identity(toleration: Toleration) -> tuple[str, str, str, str]:

@@ -28,7 +28,7 @@ class History:
     @property
     def next_revision(self) -> int:
         """The number of the current revision if it is new."""
-        return max((each.revision for each in self.old), default=0) + 1
+        return max((revision.revision for revision in self.old), default=0) + 1
 
 
 def split_history(revisions: Iterable[ControllerRevision], template: dict[str, Any]) -> History:
@@ -47,12 +47,16 @@ def split_history(revisions: Iterable[ControllerRevision], template: dict[str, A
 
 
 def get_newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
-    return max(revisions, key=lambda each: each.revision)
+    return max(revisions, key=lambda revision: revision.revision)
 
 
 def list_surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
     """Return the oldest revisions beyond `limit` that no pod uses."""
     count = max(0, len(history.old) - limit)
-    sort_by_age = sorted(history.old, key=lambda each: each.revision)
-    unused = [each for each in sort_by_age if each.metadata.labels.get(POD_REVISION_LABEL) not in used_hashes]
+    sort_by_age = sorted(history.old, key=lambda revision: revision.revision)
+    unused = [
+        revision
+        for revision in sort_by_age
+        if revision.metadata.labels.get(POD_REVISION_LABEL) not in used_hashes
+    ]
     return unused[:count]

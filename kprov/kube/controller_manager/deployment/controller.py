@@ -49,7 +49,9 @@ class _Rollout:
         """Replace a replica set by the server's response."""
         if self.new is not None and rs.metadata.uid == self.new.metadata.uid:
             self.new = rs
-        self.old = [rs if rs.metadata.uid == each.metadata.uid else each for each in self.old]
+        self.old = [
+            rs if rs.metadata.uid == replica_set.metadata.uid else replica_set for replica_set in self.old
+        ]
 
 
 class DeploymentController(Controller):
@@ -263,11 +265,11 @@ class DeploymentController(Controller):
     async def _find_existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
         """Our set of that name, which the informer does not show yet. Else count a collision and raise."""
         deployment = rollout.deployment
-        found = await self.resource_of(self._sets).get(name, namespace=deployment.metadata.namespace)
-        owner = found.metadata.controller()
+        replica_set = await self.resource_of(self._sets).get(name, namespace=deployment.metadata.namespace)
+        owner = replica_set.metadata.controller()
         ours = owner is not None and owner.uid == deployment.metadata.uid
-        if ours and template.is_same_template(found.spec.template, deployment.spec.template):
-            return found
+        if ours and template.is_same_template(replica_set.spec.template, deployment.spec.template):
+            return replica_set
         count = (deployment.status.collision_count or 0) + 1
         await update_status(self.resource_of(self._deployments), deployment, {"collisionCount": count})
         raise error

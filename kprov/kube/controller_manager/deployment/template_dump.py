@@ -70,7 +70,7 @@ def _struct(value: Mapping[str, Any], fields: Sequence[GoField]) -> str:
 
 
 def _list(value: Sequence[Any] | None, item: str) -> str:
-    return "[" + " ".join(_show(each, item) for each in value) + "]" if value else _NIL
+    return "[" + " ".join(_show(element, item) for element in value) + "]" if value else _NIL
 
 
 def _map(value: Mapping[str, Any] | None, item: str) -> str:

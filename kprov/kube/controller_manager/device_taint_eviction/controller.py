@@ -57,7 +57,10 @@ class DeviceTaintEvictionController(Controller):
             GROUP, "v1", "resourceclaims", indexers={_POOL_INDEX: _list_pools_of_claim}
         )
         self._slices = informers.informer(
-            GROUP, "v1", "resourceslices", indexers={_POOL_INDEX: lambda each: [_get_pool(each)]}
+            GROUP,
+            "v1",
+            "resourceslices",
+            indexers={_POOL_INDEX: lambda resource_slice: [_get_pool(resource_slice)]},
         )
         # Pods that will be evicted.
         self._due: set[str] = set()

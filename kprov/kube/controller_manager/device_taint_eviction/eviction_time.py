@@ -18,13 +18,13 @@ def has_evicting_taint(resource_slice: JsonMapping) -> bool:
 def find_device(slices: Iterable[JsonMapping], name: str) -> JsonMapping | None:
     """Return a device of a pool. slices: all of the pool. Only those of its newest generation count."""
     known = list(slices)
-    newest = max((_get_generation(each) for each in known), default=0)
-    for each in known:
-        if _get_generation(each) == newest:
-            for device in each["spec"].get("devices") or ():
+    newest = max((_get_generation(resource_slice) for resource_slice in known), default=0)
+    for resource_slice in known:
+        if _get_generation(resource_slice) == newest:
+            device: JsonMapping
+            for device in resource_slice["spec"].get("devices") or ():
                 if device["name"] == name:
-                    found: JsonMapping = device
-                    return found
+                    return device
     return None
 
 
@@ -41,7 +41,7 @@ def compute_eviction_time(result: JsonMapping, device: JsonMapping) -> float | N
 def _compute_taint_time(taint: JsonMapping, tolerations: Iterable[JsonMapping]) -> float | None:
     """None: the taint is tolerated for ever, or nobody knows since when it exists."""
     fitting = [toleration for toleration in tolerations if _tolerates(toleration, taint)]
-    limits = [each.get("tolerationSeconds") for each in fitting]
+    limits = [toleration.get("tolerationSeconds") for toleration in fitting]
     if not taint.get("timeAdded") or None in limits:
         return None
     seconds = min((max(0, limit) for limit in limits if limit is not None), default=0)

@@ -34,7 +34,7 @@ class Scales:
 
     async def wanted(self, pods: Iterable[Pod]) -> tuple[int, list[str]]:
         """(sum of the scales of the pods' controllers, names of pods without one). NoScaleError, ApiError."""
-        found: dict[str, int] = {}
+        replicas: dict[str, int] = {}
         seen: set[str] = set()
         unmanaged = []
         for pod in pods:
@@ -45,9 +45,9 @@ class Scales:
                 scale = await self._find_scale(owner, pod.metadata.namespace)
                 if scale is None:
                     raise NoScaleError(f'found no controllers for pod "{pod.metadata.name}"')
-                uid, found[uid] = scale[0], scale[1]
+                uid, replicas[uid] = scale[0], scale[1]
                 seen.add(owner.uid)
-        return sum(found.values()), unmanaged
+        return sum(replicas.values()), unmanaged
 
     async def _find_scale(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
         """UID and replicas of the controller. For a replica set of a deployment, those of the deployment."""
@@ -73,11 +73,11 @@ class Scales:
 
     async def _find_resource(self, group: str, kind: str) -> ApiResource | None:
         """Return the resource of a kind, custom ones included. ClientError: the server does not say."""
-        found = self._discovered.find_kind(group, kind)
-        if found is None:
+        resource = self._discovered.find_kind(group, kind)
+        if resource is None:
             self._discovered = await self._discovery.discover()
-            found = self._discovered.find_kind(group, kind)
-        return found
+            resource = self._discovered.find_kind(group, kind)
+        return resource
 
     async def _by_subresource(
         self, group: str, owner: OwnerReference, namespace: str
@@ -100,8 +100,8 @@ class Scales:
 
 
 def _get_same_uid(informer: Informer[Kind], namespace: str, owner: OwnerReference) -> Kind | None:
-    found = informer.get(namespace, owner.name)
-    return found if found is not None and found.metadata.uid == owner.uid else None
+    obj = informer.get(namespace, owner.name)
+    return obj if obj is not None and obj.metadata.uid == owner.uid else None
 
 
 def _replicas(informer: Informer[Any], namespace: str, owner: OwnerReference) -> tuple[str, int] | None:

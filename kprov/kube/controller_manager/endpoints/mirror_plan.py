@@ -55,11 +55,11 @@ def make_wanted(endpoints: Endpoints, limit: int) -> Wanted:
             if added >= limit:
                 result.skipped += 1
                 continue
-            found = _make_endpoint(address, ready=ready)
-            if found is None:
+            entry = _make_endpoint(address, ready=ready)
+            if entry is None:
                 result.invalid += 1
             else:
-                family, endpoint = found
+                family, endpoint = entry
                 result.groups.setdefault((family, ports), []).append(endpoint)
                 added += 1
     return result
@@ -71,8 +71,10 @@ def make_plan(
     """One slice for each group. Unneeded slices are reused for new groups of their family."""
     result = Plan()
     left: dict[Group, list[EndpointSlice]] = {}
-    for each in existing:
-        left.setdefault((each.address_type, ports_key(each.ports or [])), []).append(each)
+    for endpoint_slice in existing:
+        left.setdefault((endpoint_slice.address_type, ports_key(endpoint_slice.ports or [])), []).append(
+            endpoint_slice
+        )
     for group, content in groups.items():
         there = left.pop(group, [])
         result.delete += there[1:]
@@ -80,14 +82,21 @@ def make_plan(
             result.create.append(_make_slices(endpoints, group, content[:limit], ""))
         elif not _is_mirror(there[0], endpoints, content):
             result.update.append(_make_slices(endpoints, group, content[:limit], there[0].metadata.name))
-    result.delete += [each for group in left.values() for each in group]
+    result.delete += [endpoint_slice for group in left.values() for endpoint_slice in group]
     _recycle(result)
     return result
 
 
 def _recycle(result: Plan) -> None:
     for new in list(result.create):
-        old = next((each for each in result.delete if each.address_type == new.address_type), None)
+        old = next(
+            (
+                endpoint_slice
+                for endpoint_slice in result.delete
+                if endpoint_slice.address_type == new.address_type
+            ),
+            None,
+        )
         if old is not None:
             result.create.remove(new)
             result.delete.remove(old)
@@ -95,12 +104,12 @@ def _recycle(result: Plan) -> None:
             result.update.append(new)
 
 
-def _is_mirror(each: EndpointSlice, endpoints: Endpoints, content: Sequence[Endpoint]) -> bool:
-    meta = each.metadata
+def _is_mirror(endpoint_slice: EndpointSlice, endpoints: Endpoints, content: Sequence[Endpoint]) -> bool:
+    meta = endpoint_slice.metadata
     labels = {key: value for key, value in meta.labels.items() if key not in {MANAGED_BY, SERVICE_NAME}}
     owners = [owner for owner in meta.owner_references if owner.kind == "Endpoints"]
     return (
-        _sort(each.endpoints or []) == _sort(content)
+        _sort(endpoint_slice.endpoints or []) == _sort(content)
         and labels == endpoints.metadata.labels
         and meta.annotations == _make_annotations(endpoints)
         and all(
@@ -110,7 +119,7 @@ def _is_mirror(each: EndpointSlice, endpoints: Endpoints, content: Sequence[Endp
 
 
 def _sort(content: Iterable[Endpoint]) -> list[bytes]:
-    return sorted(msgspec.json.encode(each) for each in content)
+    return sorted(msgspec.json.encode(endpoint) for endpoint in content)
 
 
 def _make_annotations(endpoints: Endpoints) -> dict[str, str]:
@@ -141,8 +150,8 @@ def _repack(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[E
     known: dict[_Identity, EndpointAddress] = {}
     by_port: dict[_Port | None, dict[_Identity, bool]] = {}
     for subset in subsets:
-        addresses = [(each, True) for each in subset.addresses]
-        addresses += [(each, False) for each in subset.not_ready_addresses]
+        addresses = [(endpoint_address, True) for endpoint_address in subset.addresses]
+        addresses += [(endpoint_address, False) for endpoint_address in subset.not_ready_addresses]
         # Addresses without ports count as well.
         ports: list[_Port | None] = [
             (port.name, port.protocol, port.port, port.app_protocol) for port in subset.ports
@@ -155,9 +164,9 @@ def _repack(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[E
                 states[identity] = states.get(identity, True) and ready
     by_addresses: dict[tuple[tuple[_Identity, bool], ...], list[_Port]] = {}
     for port, states in by_port.items():
-        found = by_addresses.setdefault(tuple(sorted(states.items())), [])
+        shared_ports = by_addresses.setdefault(tuple(sorted(states.items())), [])
         if port is not None:
-            found.append(port)
+            shared_ports.append(port)
     return [
         (
             tuple(sorted(ports_of, key=str)),

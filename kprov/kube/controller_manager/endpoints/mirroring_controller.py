@@ -58,8 +58,8 @@ class EndpointSliceMirroringController(Controller):
             or not mirror_plan.is_mirrored(endpoints)
         ):
             self._writer.forget(key)
-            for each in existing:
-                await self._writer.delete(key, each)
+            for endpoint_slice in existing:
+                await self._writer.delete(key, endpoint_slice)
             return
         if self._writer.is_stale(key):
             self.queue.add_after(key, PATIENCE_SECONDS)
@@ -101,9 +101,9 @@ class EndpointSliceMirroringController(Controller):
             self.enqueue(new)
 
 
-def _must_mirror(each: EndpointSlice) -> list[str]:
+def _must_mirror(endpoint_slice: EndpointSlice) -> list[str]:
     """Return the key of the Endpoints of a slice, for slices of this controller."""
-    labels = each.metadata.labels
+    labels = endpoint_slice.metadata.labels
     if labels.get(MANAGED_BY) != mirror_plan.CONTROLLER or not labels.get(SERVICE_NAME):
         return []
-    return [f"{each.metadata.namespace}/{labels[SERVICE_NAME]}"]
+    return [f"{endpoint_slice.metadata.namespace}/{labels[SERVICE_NAME]}"]

@@ -63,13 +63,15 @@ class EndpointSliceController(ServiceController):
         pods = self.list_pods(service)
         existing = self._slices.by_index("service", key)
         wanted_families = slice_plan.list_families(service)
-        for each in existing:
-            if each.address_type not in wanted_families:
-                await self._writer.delete(key, each)
+        for endpoint_slice in existing:
+            if endpoint_slice.address_type not in wanted_families:
+                await self._writer.delete(key, endpoint_slice)
         plans = []
         for family in wanted_families:
             wanted = slice_plan.make_desired(service, pods, family, self._get_zone)
-            of_family = [each for each in existing if each.address_type == family]
+            of_family = [
+                endpoint_slice for endpoint_slice in existing if endpoint_slice.address_type == family
+            ]
             plan = slice_plan.make_plan(service, family, wanted, of_family, self._limit)
             owner = make_controller_reference(service, "v1", "Service")
             await self._writer.apply_plan(key, service.metadata.namespace, plan, owner)
@@ -86,9 +88,9 @@ class EndpointSliceController(ServiceController):
                 self.enqueue(service)
 
 
-def _get_service_key(each: EndpointSlice) -> list[str]:
+def _get_service_key(endpoint_slice: EndpointSlice) -> list[str]:
     """Return the key of the service of a slice, for slices of this controller."""
-    labels = each.metadata.labels
+    labels = endpoint_slice.metadata.labels
     if labels.get(slice_plan.MANAGED_BY) != slice_plan.CONTROLLER or slice_plan.SERVICE_NAME not in labels:
         return []
-    return [f"{each.metadata.namespace}/{labels[slice_plan.SERVICE_NAME]}"]
+    return [f"{endpoint_slice.metadata.namespace}/{labels[slice_plan.SERVICE_NAME]}"]

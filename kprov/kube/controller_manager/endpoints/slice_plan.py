@@ -83,14 +83,14 @@ def make_plan(
     result = Plan(limit=limit)
     marks = make_labels(service)
     by_ports: dict[Ports, list[EndpointSlice]] = {}
-    for each in existing:
-        by_ports.setdefault(ports_key(each.ports or []), []).append(each)
+    for endpoint_slice in existing:
+        by_ports.setdefault(ports_key(endpoint_slice.ports or []), []).append(endpoint_slice)
     for ports, endpoints in wanted.items():
         _fill(result, service, family, ports, endpoints, by_ports.pop(ports, []), marks)
-    leftover = [each for group in by_ports.values() for each in group]
+    leftover = [endpoint_slice for group in by_ports.values() for endpoint_slice in group]
     if not wanted:
         # A service without endpoints has one empty slice, as upstream.
-        placeholder = next((each for each in leftover if not each.ports), None)
+        placeholder = next((endpoint_slice for endpoint_slice in leftover if not endpoint_slice.ports), None)
         if placeholder is None:
             result.create.append(_make_slices(service, family, (), [], marks))
         else:
@@ -98,7 +98,7 @@ def make_plan(
             if placeholder.endpoints or placeholder.metadata.labels != marks:
                 result.update.append(_replace_endpoints(placeholder, [], marks))
     result.delete.extend(leftover)
-    result.removed += sum(len(each.endpoints or ()) for each in leftover)
+    result.removed += sum(len(endpoint_slice.endpoints or ()) for endpoint_slice in leftover)
     result.sizes = [len(endpoints) for endpoints in wanted.values()]
     result.slices = len(existing) + len(result.create) - len(result.delete)
     return result
@@ -115,36 +115,38 @@ def _fill(
 ) -> None:
     missing = {_get_identity(endpoint): endpoint for endpoint in endpoints}
     contents: list[tuple[EndpointSlice, list[Endpoint]]] = []
-    for each in existing:
-        found = [missing.pop(_get_identity(old), None) for old in each.endpoints or []]
-        contents.append((each, [endpoint for endpoint in found if endpoint is not None]))
+    for endpoint_slice in existing:
+        matches = [missing.pop(_get_identity(old), None) for old in endpoint_slice.endpoints or []]
+        contents.append((endpoint_slice, [endpoint for endpoint in matches if endpoint is not None]))
     rest = list(missing.values())
     result.added += len(rest)
-    result.removed += sum(len(each.endpoints or ()) - len(content) for each, content in contents)
+    result.removed += sum(
+        len(endpoint_slice.endpoints or ()) - len(content) for endpoint_slice, content in contents
+    )
     # Slices that must be written anyway come first, then the fullest ones: few writes, few slices.
     contents.sort(key=lambda item: (not _has_changed(item[0], item[1], marks), -len(item[1])))
-    for each, content in contents:
+    for endpoint_slice, content in contents:
         room = max(0, result.limit - len(content))
         content.extend(rest[:room])
         del rest[:room]
         if not content:
-            result.delete.append(each)
-        elif _has_changed(each, content, marks):
-            result.update.append(_replace_endpoints(each, content, marks))
+            result.delete.append(endpoint_slice)
+        elif _has_changed(endpoint_slice, content, marks):
+            result.update.append(_replace_endpoints(endpoint_slice, content, marks))
     while rest:
         result.create.append(_make_slices(service, family, ports, rest[: result.limit], marks))
         del rest[: result.limit]
 
 
-def _has_changed(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:
-    return list(endpoints) != (each.endpoints or []) or each.metadata.labels != marks
+def _has_changed(endpoint_slice: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:
+    return list(endpoints) != (endpoint_slice.endpoints or []) or endpoint_slice.metadata.labels != marks
 
 
 def _replace_endpoints(
-    each: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, str]
+    endpoint_slice: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, str]
 ) -> EndpointSlice:
-    metadata = msgspec.structs.replace(each.metadata, labels=marks)
-    return msgspec.structs.replace(each, endpoints=endpoints, metadata=metadata)
+    metadata = msgspec.structs.replace(endpoint_slice.metadata, labels=marks)
+    return msgspec.structs.replace(endpoint_slice, endpoints=endpoints, metadata=metadata)
 
 
 def _make_slices(
@@ -195,12 +197,12 @@ def _make_hints(distribution: str, zone: str, node: str) -> EndpointHints | None
 
 
 def _make_ports(service: Service, pod: Pod) -> Ports:
-    found = []
+    ports = []
     for port in service.spec.ports:
         number = addresses.find_target_port(pod, port)
         if number is not None:
-            found.append((port.name, port.protocol, number, port.app_protocol))
-    return tuple(sorted(found, key=str))
+            ports.append((port.name, port.protocol, number, port.app_protocol))
+    return tuple(sorted(ports, key=str))
 
 
 def ports_key(ports: Iterable[EndpointPort]) -> Ports:

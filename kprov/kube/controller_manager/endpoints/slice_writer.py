@@ -104,9 +104,9 @@ class SliceWriter:
         if known is None or int(known.metadata.resource_version) < int(meta.resource_version):
             self._written.note(key, meta.name, meta.resource_version)
 
-    def _note_seen(self, each: EndpointSlice) -> None:
-        for key in self._key_of(each):
-            self._written.seen(key, each.metadata.name, each.metadata.resource_version)
+    def _note_seen(self, endpoint_slice: EndpointSlice) -> None:
+        for key in self._key_of(endpoint_slice):
+            self._written.seen(key, endpoint_slice.metadata.name, endpoint_slice.metadata.resource_version)
             self._changed(key)
 
     def _handle_update(self, old: EndpointSlice, new: EndpointSlice) -> None:
@@ -116,18 +116,18 @@ class SliceWriter:
                 self._changed(key)
         self._note_seen(new)
 
-    def _handle_delete(self, each: EndpointSlice) -> None:
-        for key in self._key_of(each):
-            self._written.seen(key, each.metadata.name, str(2**63))
+    def _handle_delete(self, endpoint_slice: EndpointSlice) -> None:
+        for key in self._key_of(endpoint_slice):
+            self._written.seen(key, endpoint_slice.metadata.name, str(2**63))
             self._changed(key)
 
 
-def _make_document(each: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
+def _make_document(endpoint_slice: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
     """Return the whole object, with empty lists and false conditions."""
-    document: dict[str, Any] = msgspec.to_builtins(each)
+    document: dict[str, Any] = msgspec.to_builtins(endpoint_slice)
     document |= {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
-    document["endpoints"] = [msgspec.to_builtins(entry) for entry in each.endpoints or []]
-    ports = each.ports or []
+    document["endpoints"] = [msgspec.to_builtins(entry) for entry in endpoint_slice.endpoints or []]
+    ports = endpoint_slice.ports or []
     document["ports"] = [
         {"name": port.name or "", "protocol": port.protocol or "TCP", "port": port.port}
         | ({"appProtocol": port.app_protocol} if port.app_protocol else {})

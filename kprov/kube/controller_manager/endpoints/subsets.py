@@ -35,7 +35,7 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
     publish = service.spec.publish_not_ready_addresses
     count = 0
     readiness = [(pod_conditions.is_ready(pod), pod) for pod in pods]
-    for is_ready, pod in sorted(readiness, key=lambda each: not each[0]):
+    for is_ready, pod in sorted(readiness, key=lambda entry: not entry[0]):
         ip = addresses.get_address(pod, family)
         if not ip or not addresses.is_member(pod, terminating=publish):
             continue
@@ -95,14 +95,16 @@ def _join_ports(by_port: dict[Port | None, Members]) -> list[dict[str, Any]]:
         if port is not None:
             ports.append(port)
     groups = [(sorted(ports, key=str), members) for ports, members in joined.values()]
-    return [_make_subset(ports, members) for ports, members in sorted(groups, key=lambda each: str(each[0]))]
+    return [
+        _make_subset(ports, members) for ports, members in sorted(groups, key=lambda group: str(group[0]))
+    ]
 
 
 def _make_subset(ports: list[Port], members: Members) -> dict[str, Any]:
     subset: dict[str, Any] = {}
     for name, wanted in (("addresses", True), ("notReadyAddresses", False)):
-        if found := [members[where][1] for where in sorted(members) if members[where][0] is wanted]:
-            subset[name] = found
+        if entries := [members[where][1] for where in sorted(members) if members[where][0] is wanted]:
+            subset[name] = entries
     if ports:
         subset["ports"] = [
             {"name": name, "port": port, "protocol": protocol} | ({"appProtocol": app} if app else {})

@@ -38,7 +38,9 @@ class _PodCompactor:
         spec.volumes = [volume for volume in spec.volumes if _is_used(volume)]
         mountable = frozenset(volume.get("name") for volume in spec.volumes)
         for kind in ("containers", "init_containers", "ephemeral_containers"):
-            setattr(spec, kind, [_compact_container(each, mountable) for each in getattr(spec, kind)])
+            setattr(
+                spec, kind, [_compact_container(container, mountable) for container in getattr(spec, kind)]
+            )
         share.share_fields(spec, _UNIQUE_SPEC)
         share.share_fields(pod.metadata, _UNIQUE_METADATA)
         self._compact_status(pod)
@@ -47,7 +49,11 @@ class _PodCompactor:
     def _compact_status(self, pod: Pod) -> None:
         status, share = pod.status, self._values
         for kind in ("container_statuses", "init_container_statuses", "ephemeral_container_statuses"):
-            setattr(status, kind, [_compact_status(each) for each in getattr(status, kind)])
+            setattr(
+                status,
+                kind,
+                [_compact_status(container_status) for container_status in getattr(status, kind)],
+            )
         for condition in status.conditions:
             share.share_fields(condition)
         if status.pod_ips and status.pod_ips[0].ip == status.pod_ip:
@@ -66,9 +72,11 @@ def _compact_container(container: Container, volumes: frozenset[Any]) -> Contain
     return Container(
         name=container.name,
         ports=container.ports,
-        env_from=[each for each in container.env_from if each.secret_ref is not None],
+        env_from=[source for source in container.env_from if source.secret_ref is not None],
         env=[
-            each for each in container.env if each.value_from is not None and each.value_from.secret_key_ref
+            variable
+            for variable in container.env
+            if variable.value_from is not None and variable.value_from.secret_key_ref
         ],
         resources=container.resources,
         restart_policy=container.restart_policy,

@@ -238,12 +238,12 @@ class GarbageCollector(Controller):
         owners = live.metadata.owner_references
         if any(owner.block_owner_deletion for owner in owners):
             free = [msgspec.structs.replace(owner, block_owner_deletion=False) for owner in owners]
-            await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in free]})
+            await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(owner) for owner in free]})
         return await self._get_live(node)
 
     async def _remove_finalizer(self, node: Node, live: AnyObject, finalizer: str) -> None:
         await self._patch(
-            node, live, {"finalizers": [each for each in live.metadata.finalizers if each != finalizer]}
+            node, live, {"finalizers": [other for other in live.metadata.finalizers if other != finalizer]}
         )
 
     async def _patch(self, node: Node, live: AnyObject, metadata: dict[str, Any]) -> None:

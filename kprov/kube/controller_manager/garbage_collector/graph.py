@@ -107,7 +107,7 @@ class Graph:
         elif node.being_deleted and FOREGROUND in meta.finalizers:
             if started or not node.deleting_dependents:
                 node.deleting_dependents = True
-                work.delete += [each.uid for each in node.dependents.values()]
+                work.delete += [child.uid for child in node.dependents.values()]
             work.delete.append(node.uid)
         return work
 
@@ -149,7 +149,7 @@ class Graph:
         if not node.virtual or not others:
             return self.remove(identity.uid)
         # Look at the next place that dependents name.
-        claim, version = next((each for each in others if each[0] > identity), others[0])
+        claim, version = next((place for place in others if place[0] > identity), others[0])
         node.api_version, node.kind, node.namespace, node.name = (
             version,
             claim.kind,

@@ -62,8 +62,8 @@ class Monitors:
         """Return the object of a node as its informer has it, or None."""
         resource = self.resource(node.api_version, node.kind)
         informer = self._running.get((resource.group, resource.plural)) if resource else None
-        found = informer.get(node.namespace, node.name) if informer is not None else None
-        return found if found is not None and found.metadata.uid == node.uid else None
+        obj = informer.get(node.namespace, node.name) if informer is not None else None
+        return obj if obj is not None and obj.metadata.uid == node.uid else None
 
     async def run(self) -> None:
         """Start and stop watches as discovery changes, until cancelled."""
@@ -80,14 +80,17 @@ class Monitors:
             self._kinds_changed.clear()
 
     async def refresh(self) -> None:
-        found = await self._discovery.discover()
-        self._kinds = {(each.group, each.kind): each for each in found.resources}
-        wanted = {
-            (each.group, each.plural): each
-            for each in found.resources
-            if each.verbs >= _WANTED_VERBS and (each.group, each.plural) not in _IGNORED
+        discovery = await self._discovery.discover()
+        self._kinds = {
+            (api_resource.group, api_resource.kind): api_resource for api_resource in discovery.resources
         }
-        for key in [key for key in self._running if key not in wanted and not found.failed]:
+        wanted = {
+            (api_resource.group, api_resource.plural): api_resource
+            for api_resource in discovery.resources
+            if api_resource.verbs >= _WANTED_VERBS
+            and (api_resource.group, api_resource.plural) not in _IGNORED
+        }
+        for key in [key for key in self._running if key not in wanted and not discovery.failed]:
             informer = self._running.pop(key)
             self._informers.remove(informer)
             log.info(

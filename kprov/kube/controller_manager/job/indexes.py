@@ -41,19 +41,19 @@ class IndexRanges:
 
     def find_missing(self, count: int, completions: int) -> list[int]:
         """Return the lowest `count` indexes below `completions` that are not in the set."""
-        found: list[int] = []
+        indexes: list[int] = []
         candidate = 0
         for first, last in (*self.ranges, (completions, completions)):
-            stop = min(first, completions, candidate + count - len(found))
-            found.extend(range(candidate, stop))
+            stop = min(first, completions, candidate + count - len(indexes))
+            indexes.extend(range(candidate, stop))
             candidate = max(candidate, last + 1)
-        return found
+        return indexes
 
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)
 
     def __contains__(self, index: int) -> bool:
-        at = bisect.bisect_left(self.ranges, index, key=lambda each: each[1])
+        at = bisect.bisect_left(self.ranges, index, key=lambda bounds: bounds[1])
         return at < len(self.ranges) and self.ranges[at][0] <= index
 
     def __str__(self) -> str:

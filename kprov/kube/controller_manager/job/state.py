@@ -139,16 +139,16 @@ def _fails_index(pod: Pod, job: Job) -> bool:
 def _find_replaceable(state: JobState) -> dict[int, Pod]:
     """Return the last failed pod of each index that needs a new one (getPodsWithDelayedDeletionPerIndex)."""
     active = list_indexes(state.active)
-    found: dict[int, Pod] = {}
+    pods_by_index: dict[int, Pod] = {}
     for pod in state.pods:
         index = get_valid_index(pod, state.job)
         if index is None or index in active or not state.is_tracked(pod) or not is_failed(pod, state.job):
             continue
         if index in state.succeeded_indexes or index in (state.failed_indexes or ()):
             continue
-        if index not in found or _is_later(pod, found[index]):
-            found[index] = pod
-    return found
+        if index not in pods_by_index or _is_later(pod, pods_by_index[index]):
+            pods_by_index[index] = pod
+    return pods_by_index
 
 
 def _is_later(pod: Pod, other: Pod) -> bool:

@@ -14,7 +14,7 @@ class CidrSet:
             raise ValueError(f"node mask size {prefix} is larger than the cluster range {cluster}")
         self.cluster = cluster
         self._prefix = prefix
-        self._kept_free = [each for each in kept_free if each.version == cluster.version]
+        self._kept_free = [network for network in kept_free if network.version == cluster.version]
         self.count: int = 1 << (prefix - cluster.prefixlen)
         self._next = 0
 
@@ -37,9 +37,10 @@ class CidrSet:
         return type(self.cluster)((start, self._prefix))
 
 
-def _find_overlap(one: Network, other: Network) -> bool:
-    return one.version == other.version and bool(
-        one.network_address <= other.broadcast_address and other.network_address <= one.broadcast_address  # type: ignore[operator]
+def _find_overlap(network: Network, other: Network) -> bool:
+    return network.version == other.version and bool(
+        network.network_address <= other.broadcast_address  # type: ignore[operator]
+        and other.network_address <= network.broadcast_address  # type: ignore[operator]
     )
 
 

@@ -43,7 +43,7 @@ class NodeIpamController(Controller):
         self._recorder = context.make_recorder("cidrAllocator")
         self._sets = _sets(context.options)
         # Assignments that the informer may not have shown yet, by node name and UID.
-        self._given: dict[str, tuple[str, list[str]]] = {}
+        self._node_cidrs: dict[str, tuple[str, list[str]]] = {}
         self._nodes = context.informers.informer(
             "", "v1", "nodes", Node, indexers={"podCIDR": lambda node: node.spec.pod_cidrs}
         )
@@ -52,19 +52,21 @@ class NodeIpamController(Controller):
             on_update=lambda _, new: self._handle_node(new),
             on_delete=self._handle_deleted_node,
         )
-        for each in self._sets:
-            _SIZE.labels(str(each.cluster)).set(each.count)
-            _USAGE.labels(str(each.cluster)).set_function(functools.partial(self._compute_usage, each))
+        for cidr_set in self._sets:
+            _SIZE.labels(str(cidr_set.cluster)).set(cidr_set.count)
+            _USAGE.labels(str(cidr_set.cluster)).set_function(
+                functools.partial(self._compute_usage, cidr_set)
+            )
         _RUNNING.labels("nodeipam", "kube-controller-manager").set(1)
 
     async def sync(self, key: str) -> None:
         node = self._nodes.get("", key)
         if node is None or node.spec.pod_cidr or node.metadata.deletion_timestamp:
             return
-        uid, parts = self._given.get(key, ("", []))
+        uid, parts = self._node_cidrs.get(key, ("", []))
         if uid != node.metadata.uid:
             parts = self._allocate(node)
-        self._given[key] = (node.metadata.uid, parts)
+        self._node_cidrs[key] = (node.metadata.uid, parts)
         body = {
             "metadata": {"uid": node.metadata.uid},
             "spec": {"podCIDR": parts[0], "podCIDRs": parts},
@@ -74,19 +76,19 @@ class NodeIpamController(Controller):
         except ApiError as error:
             # Refused for good: another assignment stands, the node is gone or another one of its name came.
             # Without an answer (no ApiError) the parts stay with the node, and the same patch is sent again.
-            del self._given[key]
+            del self._node_cidrs[key]
             if not error.is_not_found:
                 raise
 
     def _allocate(self, node: Node) -> list[str]:
         parts = []
-        for each in self._sets:
-            part = each.allocate(self._is_taken)
+        for cidr_set in self._sets:
+            part = cidr_set.allocate(self._is_taken)
             if part is None:
                 text = f"Node {node.metadata.name} status is now: CIDRNotAvailable"
                 self._recorder.event(reference(node, "v1", "Node"), "Normal", "CIDRNotAvailable", text)
                 raise RuntimeError("the cluster CIDR has no free part left")
-            _ALLOCATIONS.labels(str(each.cluster)).inc()
+            _ALLOCATIONS.labels(str(cidr_set.cluster)).inc()
             parts.append(part)
         return parts
 
@@ -97,21 +99,21 @@ class NodeIpamController(Controller):
 
     def _is_taken(self, cidr: str) -> bool:
         return bool(self._nodes.by_index("podCIDR", cidr)) or any(
-            cidr in parts for parts in _split_node_cidrs(self._given.values())
+            cidr in parts for parts in _split_node_cidrs(self._node_cidrs.values())
         )
 
     def _handle_node(self, node: Node) -> None:
         if node.spec.pod_cidr:
-            self._given.pop(node.metadata.name, None)
+            self._node_cidrs.pop(node.metadata.name, None)
         else:
             self.enqueue(node)
 
     def _handle_deleted_node(self, node: Node) -> None:
-        self._given.pop(node.metadata.name, None)
+        self._node_cidrs.pop(node.metadata.name, None)
 
 
-def _split_node_cidrs(given: Iterable[tuple[str, list[str]]]) -> Iterable[list[str]]:
-    return (parts for _, parts in given)
+def _split_node_cidrs(node_cidrs: Iterable[tuple[str, list[str]]]) -> Iterable[list[str]]:
+    return (parts for _, parts in node_cidrs)
 
 
 def _sets(options: Namespace) -> list[CidrSet]:

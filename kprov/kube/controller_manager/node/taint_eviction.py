@@ -32,7 +32,11 @@ def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Tolera
         fitting = [toleration for toleration in tolerations if tolerates(toleration, taint)]
         if not fitting:
             return 0.0
-        times += [each.toleration_seconds for each in fitting if each.toleration_seconds is not None]
+        times += [
+            toleration.toleration_seconds
+            for toleration in fitting
+            if toleration.toleration_seconds is not None
+        ]
     return max(0.0, float(min(times))) if times else None
 
 

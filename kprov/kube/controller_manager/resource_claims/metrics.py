@@ -31,7 +31,7 @@ def count_claims(informer: Informer[JsonObject]) -> None:
     count_objects(
         informer,
         _CLAIMS,
-        lambda each: (str(is_allocated(each)).lower(), _has_admin_access(each), _get_source(each)),
+        lambda claim: (str(is_allocated(claim)).lower(), _has_admin_access(claim), _get_source(claim)),
     )
 
 

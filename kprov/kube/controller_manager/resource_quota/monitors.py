@@ -86,7 +86,7 @@ class Monitors:
         if any("/" in name and name.startswith("requests.") for name in names):
             await self._watch("resource.k8s.io", "deviceclasses")
         evaluators = self._find_evaluators(names)
-        if len({name for each in evaluators for name in each.resources(names)}) < len(names):
+        if len({name for candidate in evaluators for name in candidate.resources(names)}) < len(names):
             # No evaluator knows the name: it may be of a new kind.
             await self._discover()
             evaluators = self._find_evaluators(names)
@@ -97,8 +97,8 @@ class Monitors:
     def objects(self, group: str, plural: str, namespace: str) -> list[Any]:
         """Return the objects of a kind, as documents if they are measured by more than their number."""
         informer = self._informers.get((group, plural))
-        found = [] if informer is None else informer.list(namespace or None)
-        return [msgspec.to_builtins(each) for each in found] if (group, plural) in _VIEWS else found
+        objects = [] if informer is None else informer.list(namespace or None)
+        return [msgspec.to_builtins(obj) for obj in objects] if (group, plural) in _VIEWS else objects
 
     def count_alike(self, group: str, plural: str, namespace: str) -> Iterable[tuple[JsonMapping, int]]:
         """Documents with what is measured of the objects of a kind, and how many objects have that."""
@@ -114,8 +114,8 @@ class Monitors:
         return self._evaluators.of(group, plural)
 
     def _find_evaluators(self, names: set[str]) -> list[Evaluator]:
-        found = (self._evaluators.of(*key) for key in self._kinds)
-        return [each for each in found if each is not None and each.resources(names)]
+        candidates = (self._evaluators.of(*key) for key in self._kinds)
+        return [evaluator for evaluator in candidates if evaluator is not None and evaluator.resources(names)]
 
     async def _discover(self) -> None:
         if self._kinds and time.monotonic() - self._discovered < DISCOVERY_SECONDS:
@@ -133,7 +133,7 @@ class Monitors:
         }
 
         if self._definitions is None and any(
-            (each.group, each.plural) == _DEFINITIONS for each in answer.resources
+            (resource.group, resource.plural) == _DEFINITIONS for resource in answer.resources
         ):
             group, plural = _DEFINITIONS
             self._definitions = self._shared.informer(group, "v1", plural, Owned)
@@ -212,9 +212,9 @@ def _frees_pod(old: Pod, new: Pod) -> bool:
 def _list_resources(pod: Pod) -> dict[str, ResourceRequirements | None]:
     status = pod.status
     return {
-        each.name: each.resources
-        for each in (*status.container_statuses, *status.init_container_statuses)
-        if each.resources is not None
+        container_status.name: container_status.resources
+        for container_status in (*status.container_statuses, *status.init_container_statuses)
+        if container_status.resources is not None
     } | {"": status.resources}
 
 

@@ -48,8 +48,12 @@ class LegacyTokenCleanerController(Controller):
         if now < await self._get_tracking_start() + self._period:
             log.info("the use of legacy tokens is not tracked for long enough yet")
             return
-        unused = [each for each in self._secrets.list() if is_unused(each, now - self._period)]
-        generated = [each for each in unused if self._is_generated(each)]
+        unused = [
+            token_secret
+            for token_secret in self._secrets.list()
+            if is_unused(token_secret, now - self._period)
+        ]
+        generated = [token_secret for token_secret in unused if self._is_generated(token_secret)]
         namespaces = {secret.metadata.namespace for secret in generated}
         mounted = {namespace: self._list_mounted(namespace) for namespace in namespaces}
         for secret in generated:
@@ -78,8 +82,8 @@ class LegacyTokenCleanerController(Controller):
 
     async def _get_tracking_start(self) -> datetime:
         """Return the midnight after the API server began to track uses. Raises ApiError, ValueError."""
-        found = await self._config_maps.get(_TRACKING, namespace="kube-system")
-        day = parse_day(found.data.get("since", ""))
+        config_map = await self._config_maps.get(_TRACKING, namespace="kube-system")
+        day = parse_day(config_map.data.get("since", ""))
         if day is None:
             raise ValueError(f"config map kube-system/{_TRACKING}: data.since is not a date")
         return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
@@ -90,7 +94,7 @@ class LegacyTokenCleanerController(Controller):
         account = self._accounts.get(secret.metadata.namespace, annotations.get(_ACCOUNT_NAME, ""))
         if account is None or annotations.get(_ACCOUNT_UID) not in (None, "", account.metadata.uid):
             return False
-        return any(each.name == secret.metadata.name for each in account.secrets)
+        return any(reference.name == secret.metadata.name for reference in account.secrets)
 
     def _list_mounted(self, namespace: str) -> set[str]:
         """Return the names of the secrets that pods of the namespace use."""

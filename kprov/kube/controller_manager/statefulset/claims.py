@@ -152,7 +152,9 @@ def plan_owner_references(claim: PersistentVolumeClaim, owners: Owners) -> list[
     own = [
         reference for reference in references if reference.uid in (owners.stateful_set.uid, owners.pod.uid)
     ]
-    if all(each.controller for each in own) and {each.uid for each in own} == {each.uid for each in wanted}:
+    if all(reference.controller for reference in own) and {reference.uid for reference in own} == {
+        reference.uid for reference in wanted
+    }:
         return None
     return _to_documents([*others, *wanted])
 

@@ -66,11 +66,11 @@ class StatefulSetController(Controller):
     async def _sync_pods(
         self, ss: StatefulSet, pods: Sequence[Pod], existing: Sequence[ControllerRevision]
     ) -> None:
-        found = await self._history.ensure(ss, existing)
+        history = await self._history.ensure(ss, existing)
         now = time.time()
-        current, update = found.current.metadata.name, found.update.metadata.name
+        current, update = history.current.metadata.name, history.update.metadata.name
         pods = [pod for pod in pods if identity.get_ordinal(pod) >= 0]
-        work = PodSync(ss, found, self._pod_control, now)
+        work = PodSync(ss, history, self._pod_control, now)
         work.assign(pods)
         try:
             await work.run()
@@ -80,7 +80,7 @@ class StatefulSetController(Controller):
                 pods,
                 current=current,
                 update=update,
-                collision_count=found.collision_count,
+                collision_count=history.collision_count,
                 now=now,
             )
             new.current_replicas -= work.deleted_for_update
@@ -102,9 +102,9 @@ class StatefulSetController(Controller):
         orphans = self._revisions.by_index("owner", f"orphan/{ss.metadata.namespace}")
         selector = parse_selector(ss.spec.selector)
         candidates = [
-            each
-            for each in self._revisions.by_index("owner", ss.metadata.uid) + orphans
-            if selector.matches(each.metadata.labels)
+            revision
+            for revision in self._revisions.by_index("owner", ss.metadata.uid) + orphans
+            if selector.matches(revision.metadata.labels)
         ]
         return await self._make_ref_manager(ss, self.resource_of(self._revisions)).claim(candidates)
 

@@ -48,15 +48,16 @@ class RevisionHistory:
                 update.metadata.name, {"revision": number}, namespace=update.metadata.namespace
             )
         current = next(
-            (each for each in existing if each.metadata.name == ss.status.current_revision), update
+            (revision for revision in existing if revision.metadata.name == ss.status.current_revision),
+            update,
         )
         return Revisions(current, update, count)
 
     async def trim(self, ss: StatefulSet, existing: Sequence[ControllerRevision], live: set[str]) -> None:
         """Delete the oldest unused revisions beyond spec.revisionHistoryLimit."""
-        for each in revisions.list_surplus(existing, ss.spec.revision_history_limit, live):
+        for revision in revisions.list_surplus(existing, ss.spec.revision_history_limit, live):
             try:
-                await self._client.delete(each.metadata.name, namespace=each.metadata.namespace)
+                await self._client.delete(revision.metadata.name, namespace=revision.metadata.namespace)
             except ApiError as error:
                 if not error.is_not_found:
                     raise

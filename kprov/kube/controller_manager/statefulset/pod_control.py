@@ -84,8 +84,8 @@ class StatefulPodControl:
     def have_owners(self, ss: StatefulSet, ordinal: int, pod: Pod) -> bool:
         """Whether the existing claims have the owners of the retention policy."""
         owners = claims.make_owners(ss, ordinal, pod.metadata.uid)
-        found = self._list_claims(ss, ordinal)
-        return all(claims.plan_owner_references(claim, owners) is None for claim in found)
+        pod_claims = self._list_claims(ss, ordinal)
+        return all(claims.plan_owner_references(claim, owners) is None for claim in pod_claims)
 
     async def set_claim_owners(self, ss: StatefulSet, ordinal: int, pod_uid: str) -> None:
         """Give the existing claims the owners of the retention policy. Raises ApiError."""
@@ -108,8 +108,8 @@ class StatefulPodControl:
 
     def _list_claims(self, ss: StatefulSet, ordinal: int) -> list[PersistentVolumeClaim]:
         names = [claims.make_claim_name(ss, template, ordinal) for template in ss.spec.volume_claim_templates]
-        found = [self._find_claim(ss.metadata.namespace, name) for name in names]
-        return [claim for claim in found if claim is not None]
+        pod_claims = [self._find_claim(ss.metadata.namespace, name) for name in names]
+        return [claim for claim in pod_claims if claim is not None]
 
     async def _create_claims(self, ss: StatefulSet, ordinal: int) -> None:
         """Create all missing claims. Raises ClaimError if the pod cannot have one of them."""

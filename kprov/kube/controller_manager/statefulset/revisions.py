@@ -12,7 +12,11 @@ def sort_revisions(revisions: Iterable[ControllerRevision]) -> list[ControllerRe
     """Sort by number. The creation time and then the name decide between equal numbers."""
     return sorted(
         revisions,
-        key=lambda each: (each.revision, each.metadata.creation_timestamp or "", each.metadata.name),
+        key=lambda revision: (
+            revision.revision,
+            revision.metadata.creation_timestamp or "",
+            revision.metadata.name,
+        ),
     )
 
 

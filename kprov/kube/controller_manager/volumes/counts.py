@@ -54,14 +54,14 @@ _PLUGINS: Final = {
 
 
 def count_volumes(informer: Informer[PersistentVolume]) -> None:
-    count_objects(informer, _VOLUMES, lambda each: (get_plugin(each), each.spec.get("volumeMode", "")))
-    count_objects(informer, _BOUND_VOLUMES, lambda each: _label_volume(each, is_bound=True))
-    count_objects(informer, _UNBOUND_VOLUMES, lambda each: _label_volume(each, is_bound=False))
+    count_objects(informer, _VOLUMES, lambda volume: (get_plugin(volume), volume.spec.get("volumeMode", "")))
+    count_objects(informer, _BOUND_VOLUMES, lambda volume: _label_volume(volume, is_bound=True))
+    count_objects(informer, _UNBOUND_VOLUMES, lambda volume: _label_volume(volume, is_bound=False))
 
 
 def count_claims(informer: Informer[PersistentVolumeClaim]) -> None:
-    count_objects(informer, _BOUND_CLAIMS, lambda each: _label_claim(each, is_bound=True))
-    count_objects(informer, _UNBOUND_CLAIMS, lambda each: _label_claim(each, is_bound=False))
+    count_objects(informer, _BOUND_CLAIMS, lambda claim: _label_claim(claim, is_bound=True))
+    count_objects(informer, _UNBOUND_CLAIMS, lambda claim: _label_claim(claim, is_bound=False))
 
 
 def get_plugin(volume: PersistentVolume) -> str:
@@ -69,7 +69,7 @@ def get_plugin(volume: PersistentVolume) -> str:
 
     N/A: nothing is known of it.
     """
-    field = next((each for each in _PLUGINS if volume.spec.get(each)), None)
+    field = next((name for name in _PLUGINS if volume.spec.get(name)), None)
     if field is None:
         return "N/A"
     driver = volume.spec["csi"].get("driver", "") if field == "csi" else ""

@@ -104,9 +104,9 @@ def _find_bound_volume(
         return None
     if volume.get("ephemeral") and not is_claim_of(pod, claim):
         return None
-    found = lookup.find_volume(claim.spec["volumeName"])
-    target = get_claim_reference(found) if found is not None else None
-    return found if target is not None and target.get("uid") == claim.metadata.uid else None
+    persistent_volume = lookup.find_volume(claim.spec["volumeName"])
+    target = get_claim_reference(persistent_volume) if persistent_volume is not None else None
+    return persistent_volume if target is not None and target.get("uid") == claim.metadata.uid else None
 
 
 def _make_plugin_name(source: JsonObject) -> tuple[str, str] | None:

@@ -26,8 +26,8 @@ class Attachments:
         find_volume: Callable[[str], PersistentVolume | None],
     ) -> None:
         indexers = {
-            "node": lambda each: [each.spec.node_name],
-            "volume": lambda each: [each.spec.source.persistent_volume_name or ""],
+            "node": lambda attachment: [attachment.spec.node_name],
+            "volume": lambda attachment: [attachment.spec.source.persistent_volume_name or ""],
         }
         self.informer = informers.informer(
             "storage.k8s.io", "v1", "volumeattachments", VolumeAttachment, indexers=indexers
@@ -36,7 +36,7 @@ class Attachments:
         self._find_volume = find_volume
         # UIDs of objects that this process deleted and that the informer may show as they were.
         self._deleted: set[str] = set()
-        self.informer.add_handler(on_delete=lambda each: self._deleted.discard(each.metadata.uid))
+        self.informer.add_handler(on_delete=lambda attachment: self._deleted.discard(attachment.metadata.uid))
 
     def list_for_node(self, name: str, node: Node | None) -> dict[str, VolumeAttachment]:
         """Return the node's attachments by the volumes' names.
@@ -44,20 +44,24 @@ class Attachments:
         Attachments that have another name than this controller gives, or an unknown volume, are left alone.
         """
         shown = node.status.volumes_attached if node is not None else ()
-        csi = {each.name: csi_name for each in shown if (csi_name := parse_csi_name(each.name))}
-        names = {make_attachment_name(*found, name): volume for volume, found in csi.items()}
+        csi = {
+            attached_volume.name: csi_name
+            for attached_volume in shown
+            if (csi_name := parse_csi_name(attached_volume.name))
+        }
+        names = {make_attachment_name(*identity, name): volume for volume, identity in csi.items()}
         attachments: dict[str, VolumeAttachment] = {}
-        for each in self.informer.by_index("node", name):
-            volume = self._find_attachable(each)
+        for attachment in self.informer.by_index("node", name):
+            volume = self._find_attachable(attachment)
             if volume is not None:
                 names[make_attachment_name(volume.driver, volume.handle, name)] = volume.name
-            if each.metadata.name in names:
-                attachments[names[each.metadata.name]] = each
+            if attachment.metadata.name in names:
+                attachments[names[attachment.metadata.name]] = attachment
         return attachments
 
     def list_nodes(self, volume: AttachableVolume) -> set[str]:
         """Return the nodes that a CSI volume is, or is being, attached to or detached from."""
-        return {each.spec.node_name for each in self.informer.by_index("volume", volume.title)}
+        return {attachment.spec.node_name for attachment in self.informer.by_index("volume", volume.title)}
 
     def is_deleted(self, attachment: VolumeAttachment) -> bool:
         metadata = attachment.metadata
@@ -102,5 +106,5 @@ class Attachments:
     def _find_attachable(self, attachment: VolumeAttachment) -> AttachableVolume | None:
         name = attachment.spec.source.persistent_volume_name
         volume = self._find_volume(name) if name else None
-        found = make_attachable(volume) if volume is not None else None
-        return found if found is not None and found.driver else None
+        attachable = make_attachable(volume) if volume is not None else None
+        return attachable if attachable is not None and attachable.driver else None

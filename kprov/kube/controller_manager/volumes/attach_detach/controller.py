@@ -54,7 +54,11 @@ class AttachDetachController(Controller):
             "v1",
             "nodes",
             Node,
-            indexers={_ATTACHED_INDEX: lambda node: [each.name for each in node.status.volumes_attached]},
+            indexers={
+                _ATTACHED_INDEX: lambda node: [
+                    attached_volume.name for attached_volume in node.status.volumes_attached
+                ]
+            },
         )
         self._pods = informers.informer(
             "",
@@ -117,19 +121,25 @@ class AttachDetachController(Controller):
         attachments = self._attachments.list_for_node(key, node)
         self._clean_memory(key, node, desired, attachments)
         attached = {
-            name: each.volume
-            for name, each in desired.items()
-            if self._is_attached(key, each.volume, attachments.get(name))
+            name: desired_volume.volume
+            for name, desired_volume in desired.items()
+            if self._is_attached(key, desired_volume.volume, attachments.get(name))
         }
         self._counts.set(
-            key, desired=[each.volume for each in desired.values()], attached=list(attached.values())
+            key,
+            desired=[desired_volume.volume for desired_volume in desired.values()],
+            attached=list(attached.values()),
         )
         decisions = {
             name: self._timers.decide(key, node, name)
             for name in {*attachments, *_list_shown(node)} - desired.keys()
         }
         if node is not None:
-            kept = [name for name, each in decisions.items() if self._is_kept(each, attachments.get(name))]
+            kept = [
+                name
+                for name, detach_decision in decisions.items()
+                if self._is_kept(detach_decision, attachments.get(name))
+            ]
             for name in await self._reporter.report(node, [*attached, *kept]):
                 self._report_success(desired.get(name))
         for name, decision in decisions.items():
@@ -248,8 +258,10 @@ class AttachDetachController(Controller):
             self._warn([pod], messages.describe_multi_attach(desired.volume, pod, others))
 
     def _list_users(self, node: str, volume: AttachableVolume) -> list[Pod]:
-        found = collect_desired(self._pods.by_index(_NODE_INDEX, node), self._lookup).get(volume.name)
-        return found.pods if found is not None else []
+        desired_volume = collect_desired(self._pods.by_index(_NODE_INDEX, node), self._lookup).get(
+            volume.name
+        )
+        return desired_volume.pods if desired_volume is not None else []
 
     def _report_success(self, desired: DesiredVolume | None) -> None:
         if desired is None:
@@ -268,8 +280,8 @@ class AttachDetachController(Controller):
 
     def _attaches(self, driver: str) -> bool:
         """Volumes of drivers without a CSIDriver object are attached."""
-        found = self._drivers.get("", driver)
-        return found is None or found.spec.attach_required is not False
+        csi_driver = self._drivers.get("", driver)
+        return csi_driver is None or csi_driver.spec.attach_required is not False
 
     async def _resync(self) -> None:
         self._enqueue_all()
@@ -322,7 +334,11 @@ class AttachDetachController(Controller):
 
 
 def _list_shown(node: Node | None) -> set[str]:
-    return {each.name for each in node.status.volumes_attached} if node is not None else set()
+    return (
+        {attached_volume.name for attached_volume in node.status.volumes_attached}
+        if node is not None
+        else set()
+    )
 
 
 def _get_relevant(node: Node) -> tuple[object, ...]:

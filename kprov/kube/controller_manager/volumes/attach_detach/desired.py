@@ -24,15 +24,15 @@ class DesiredVolume:
 
 def collect_desired(pods: Iterable[Pod], lookup: VolumeLookup) -> dict[str, DesiredVolume]:
     """Return the desired volumes of a node with these pods, by name."""
-    found: dict[str, DesiredVolume] = {}
+    desired_volumes: dict[str, DesiredVolume] = {}
     for pod in pods:
         if has_ended(pod):
             continue
         for volume in pod.spec.volumes:
             attachable = find_attachable(pod, volume, lookup)
             if attachable is not None:
-                found.setdefault(attachable.name, DesiredVolume(attachable)).pods.append(pod)
-    return found
+                desired_volumes.setdefault(attachable.name, DesiredVolume(attachable)).pods.append(pod)
+    return desired_volumes
 
 
 def may_need_attaching(pod: Pod) -> bool:

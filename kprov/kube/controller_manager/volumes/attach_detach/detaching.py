@@ -36,7 +36,9 @@ class DetachTimers:
 
     def keep(self, node: str, volumes: set[str]) -> None:
         """Forget all other volumes of the node: it needs them again, or they are detached."""
-        for key in [each for each in self._since if each[0] == node and each[1] not in volumes]:
+        for key in [
+            candidate for candidate in self._since if candidate[0] == node and candidate[1] not in volumes
+        ]:
             del self._since[key]
 
     def decide(self, name: str, node: Node | None, volume: str) -> DetachDecision:

@@ -29,7 +29,7 @@ def describe_multi_attach(volume: AttachableVolume, pod: Pod, others: Sequence[P
     Users of a namespace see no names of pods of other namespaces.
     """
     prefix = f'Multi-Attach error for volume "{volume.title}" '
-    local = [each.metadata.name for each in others if each.metadata.namespace == pod.metadata.namespace]
+    local = [other.metadata.name for other in others if other.metadata.namespace == pod.metadata.namespace]
     foreign = len(others) - len(local)
     if not others:
         return f"{prefix}Volume is already exclusively attached to one node and can't be attached to another"

@@ -38,7 +38,7 @@ class AttachedReporter:
         written = self._written.get(node.metadata.name)
         if written is not None and _get_version(written) > _get_version(node):
             node = written
-        return {each.name for each in node.status.volumes_attached}
+        return {attached_volume.name for attached_volume in node.status.volumes_attached}
 
 
 def _get_version(node: Node) -> int:

@@ -80,15 +80,15 @@ class VolumeUsers:
             return []
         self._drop_conflicts(volume, pod)
         users[pod] = use
-        found = [
+        conflicts = [
             conflict
             for other, other_use in users.items()
             for conflict in _compare(pod, use, other, other_use)
         ]
-        for conflict in found:
+        for conflict in conflicts:
             self._conflicts[volume].add(conflict)
             _CONFLICT.labels(*conflict.labels).set(1)
-        return found
+        return conflicts
 
     def remove(self, pod: str) -> None:
         """Handle that the pod is gone or has ended."""
@@ -99,20 +99,20 @@ class VolumeUsers:
                 del self._uses[volume]
 
     def _drop_conflicts(self, volume: str, pod: str) -> None:
-        stale = {each for each in self._conflicts[volume] if pod in (each.pod, each.other)}
+        stale = {entry for entry in self._conflicts[volume] if pod in (entry.pod, entry.other)}
         self._conflicts[volume] -= stale
         if not self._conflicts[volume]:
             del self._conflicts[volume]
         for conflict in stale:
-            if not any(conflict in each for each in self._conflicts.values()):
+            if not any(conflict in conflicts for conflicts in self._conflicts.values()):
                 _CONFLICT.remove(*conflict.labels)
 
 
 def _compare(pod: str, use: VolumeUse, other: str, other_use: VolumeUse) -> list[Conflict]:
-    found = []
+    conflicts = []
     if use.change_policy != other_use.change_policy:
         values = use.change_policy, other, other_use.change_policy
-        found.append(Conflict("SELinuxChangePolicy", pod, *values))
+        conflicts.append(Conflict("SELinuxChangePolicy", pod, *values))
     if are_conflicting(use.label, other_use.label):
-        found.append(Conflict("SELinuxLabel", pod, use.label, other, other_use.label))
-    return [each for conflict in found for each in (conflict, conflict.reverse())]
+        conflicts.append(Conflict("SELinuxLabel", pod, use.label, other, other_use.label))
+    return [direction for conflict in conflicts for direction in (conflict, conflict.reverse())]

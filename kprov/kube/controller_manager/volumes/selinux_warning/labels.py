@@ -10,15 +10,15 @@ _FIELDS: Final = ("user", "role", "type", "level")
 
 def collect_labels(pod: Pod) -> dict[str, set[str]]:
     """Return the labels with which the pod's containers mount each volume, by its name in the pod."""
-    found: dict[str, set[str]] = defaultdict(set)
+    labels_by_volume: dict[str, set[str]] = defaultdict(set)
     spec = pod.spec
     for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):
         options = _get_options(pod, container)
         for mount in container.volume_mounts:
-            labels = found[mount.name]
+            labels = labels_by_volume[mount.name]
             if options is not None:
                 labels.add(make_label(options))
-    return dict(found)
+    return dict(labels_by_volume)
 
 
 def make_label(options: dict[str, Any]) -> str:
