@@ -59,13 +59,13 @@ def convert_selector(
     """
     known = LABELS.get(gvk, _ANY_KIND) if labels is None else labels
 
-    def term(each: FieldTerm) -> FieldTerm:
-        name = known.get(each.field)
+    def translate_term(term: FieldTerm) -> FieldTerm:
+        name = known.get(term.field)
         if name is None:
-            raise SelectorError(_describe_unknown(gvk, each.field, is_custom=labels is not None))
-        return FieldTerm(name, each.value, each.negated)
+            raise SelectorError(_describe_unknown(gvk, term.field, is_custom=labels is not None))
+        return FieldTerm(name, term.value, term.negated)
 
-    return selector.map_terms(term)
+    return selector.map_terms(translate_term)
 
 
 def _describe_unknown(gvk: tuple[str, str, str], name: str, *, is_custom: bool) -> str:

@@ -125,8 +125,10 @@ def canonical(text: str | float) -> str:
 
 def canonical_milli(text: str | float) -> str:
     """As `canonical`, rounded up to thousandths, as amounts in core's resource lists are: "1500u" > "2m"."""
-    found = Quantity.parse(text)
-    return str(Quantity.of_milli(found.milli_value, found.format) if found.nanos % 10**6 else found)
+    quantity = Quantity.parse(text)
+    return str(
+        Quantity.of_milli(quantity.milli_value, quantity.format) if quantity.nanos % 10**6 else quantity
+    )
 
 
 def _round_up(nanos: int, unit: int) -> int:

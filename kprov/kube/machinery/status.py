@@ -157,8 +157,8 @@ def apply_conflict(causes: Sequence[Mapping[str, str]], message: str) -> StatusE
 def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> StatusError:
     """422 with one cause per field error. The message has equal texts once."""
     listed = list(errors)
-    causes = [{"reason": each.reason, "message": each.message, "field": each.field} for each in listed]
-    texts = list(dict.fromkeys(f"{each.field}: {each.message}" for each in listed))
+    causes = [{"reason": error.reason, "message": error.message, "field": error.field} for error in listed]
+    texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in listed))
     message = f"{f'{kind}.{group}' if group else kind} {quoted(name)} is invalid"
     if texts:
         message += f": {texts[0]}" if len(texts) == 1 else f": [{', '.join(texts)}]"

@@ -62,11 +62,11 @@ def to_v2(obj: JsonObject) -> JsonObject:
     wanted: JsonObject = {
         name: spec[name] for name in ("scaleTargetRef", "minReplicas", "maxReplicas") if name in spec
     }
-    found = [metrics.spec_to_v2(metric) for metric in _list(annotations.get(_METRICS))]
+    metric_specs = [metrics.spec_to_v2(metric) for metric in _list(annotations.get(_METRICS))]
     utilization = spec.get("targetCPUUtilizationPercentage")
-    if utilization is not None or not found:
-        found.append(metrics.cpu_target(_CPU if utilization is None else utilization))
-    wanted["metrics"] = found
+    if utilization is not None or not metric_specs:
+        metric_specs.append(metrics.cpu_target(_CPU if utilization is None else utilization))
+    wanted["metrics"] = metric_specs
     behavior = _load_json(annotations.get(_BEHAVIOR))
     if isinstance(behavior, dict) and behavior:
         wanted["behavior"] = metrics.behavior_from_annotation(behavior)
@@ -114,7 +114,7 @@ def _load_json(text: str | None) -> Any:
 
 
 def _list(text: str | None) -> list[Any]:
-    found = _load_json(text)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    document = _load_json(text)
+    if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         return []
-    return found
+    return document

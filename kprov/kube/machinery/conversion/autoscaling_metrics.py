@@ -188,4 +188,4 @@ def behavior_from_annotation(held: Any) -> Any:
             for name, value in held.items()
             if value is not None
         }
-    return [behavior_from_annotation(each) for each in held] if isinstance(held, list) else held
+    return [behavior_from_annotation(entry) for entry in held] if isinstance(held, list) else held

@@ -60,9 +60,9 @@ def _storage_version(gvk: Gvk) -> Gvk:
 def other_versions(resource: Resource) -> list[Resource]:
     """Return the other versions in which a stored resource is served."""
     return [
-        found
-        for found in list_resources()
-        if found.gvk in _CONVERSIONS and _CONVERSIONS[found.gvk].stored == resource.gvk
+        other
+        for other in list_resources()
+        if other.gvk in _CONVERSIONS and _CONVERSIONS[other.gvk].stored == resource.gvk
     ]
 
 

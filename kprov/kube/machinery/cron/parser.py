@@ -164,8 +164,8 @@ def _check_range(text: str, start: int, end: int, step: int, field: _Field) -> N
 
 
 def _parse_number(text: str, field: _Field) -> int:
-    found = field.names.get(text.lower())
-    return _parse_integer(text) if found is None else found
+    number = field.names.get(text.lower())
+    return _parse_integer(text) if number is None else number
 
 
 def _parse_integer(text: str) -> int:

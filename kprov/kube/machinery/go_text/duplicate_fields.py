@@ -34,12 +34,12 @@ def list_strict_errors(body: bytes, unknown: Collection[str]) -> list[str]:
 
     Source: sigs.k8s.io/json, strict decoding.
     """
-    found: dict[str, None] = {}
+    messages: dict[str, None] = {}
     text = body.decode("utf-8", "replace")
     # Numbers do not matter here, and some are too large to parse.
     written = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
-    _collect(written, "", frozenset(unknown), found)
-    return list(found)
+    _collect(written, "", frozenset(unknown), messages)
+    return list(messages)
 
 
 def describe_unknown_fields(unknown: Iterable[str]) -> list[str]:
@@ -61,23 +61,23 @@ def _describe_unknown(path: str) -> str:
     return f"unknown field {json.dumps(path, ensure_ascii=False)}"
 
 
-def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, None]) -> None:
+def _collect(value: Any, path: str, unknown: frozenset[str], messages: dict[str, None]) -> None:
     if isinstance(value, _Pairs):
         seen: set[str] = set()
         for name, held in value:
-            if len(found) >= _MAX_ERRORS:
+            if len(messages) >= _MAX_ERRORS:
                 return
             here = f"{path}.{name}" if path else name
             if here in unknown:
-                found[_describe_unknown(here)] = None
+                messages[_describe_unknown(here)] = None
                 continue
             if name in seen:
-                found[f"duplicate field {json.dumps(here, ensure_ascii=False)}"] = None
+                messages[f"duplicate field {json.dumps(here, ensure_ascii=False)}"] = None
             seen.add(name)
-            _collect(held, here, unknown, found)
+            _collect(held, here, unknown, messages)
     elif isinstance(value, list):
         for index, held in enumerate(value):
-            _collect(held, f"{path}[{index}]", unknown, found)
+            _collect(held, f"{path}[{index}]", unknown, messages)
 
 
 def find_yaml_duplicates(body: bytes) -> list[str]:
@@ -88,7 +88,7 @@ def find_yaml_duplicates(body: bytes) -> list[str]:
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: list[tuple[int, str]] = []
+    duplicates: list[tuple[int, str]] = []
     composer = loader(body)
     try:
         # Only the first document counts.
@@ -107,7 +107,9 @@ def find_yaml_duplicates(body: bytes) -> list[str]:
                 if isinstance(key, yaml.ScalarNode):
                     if key.value in seen:
                         line = key.start_mark.line + 1
-                        found.append((line, f"line {line}: key {json.dumps(key.value)} already set in map"))
+                        duplicates.append(
+                            (line, f"line {line}: key {json.dumps(key.value)} already set in map")
+                        )
                     seen.add(key.value)
                 pending.append(value)
-    return [text for _, text in sorted(found)]
+    return [text for _, text in sorted(duplicates)]

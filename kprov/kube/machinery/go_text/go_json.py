@@ -93,37 +93,37 @@ def loads(data: bytes) -> Any:
         if text:
             raise JsonError(text) from None
     try:
-        found = json.loads(data.decode("utf-8", "replace"), parse_int=_number, parse_float=_number)
-        return reject_deep(orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False))), data)
+        document = json.loads(data.decode("utf-8", "replace"), parse_int=_number, parse_float=_number)
+        return reject_deep(orjson.loads(_HALF.sub("�", json.dumps(document, ensure_ascii=False))), data)
     except JsonError:
         raise
     except (ValueError, RecursionError) as failure:
         raise JsonError(str(failure)) from None
 
 
-def reject_deep(found: Any, data: bytes = b"") -> Any:
+def reject_deep(document: Any, data: bytes = b"") -> Any:
     """Return the document. data: the text it was decoded from, if known.
 
     Raises JsonError for a document that is nested too deeply to be written again.
     """
     if data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
-        return found
-    wrapped = found
+        return document
+    wrapped = document
     for _ in range(_WRAPPED):
         wrapped = [wrapped]
     try:
         orjson.dumps(wrapped)
     except orjson.JSONEncodeError:
         raise JsonError("exceeded max depth") from None
-    return found
+    return document
 
 
 def _number(text: str) -> int | float:
     """Decode a number of any size. Go checks the size only when it stores the number in a field."""
-    found = float(text)
-    if math.isinf(found):
-        return math.copysign(sys.float_info.max, found)
-    return int(text) if len(text) <= _SHORT_DIGITS and text.lstrip("-").isdigit() else found
+    number = float(text)
+    if math.isinf(number):
+        return math.copysign(sys.float_info.max, number)
+    return int(text) if len(text) <= _SHORT_DIGITS and text.lstrip("-").isdigit() else number
 
 
 def find_error(data: bytes) -> str:
@@ -270,4 +270,4 @@ class _Scanner:
         return at if match is None else match.end()
 
 
-_HEXADECIMAL: Final = frozenset(bytes([each]) for each in b"0123456789abcdefABCDEF")
+_HEXADECIMAL: Final = frozenset(bytes([digit]) for digit in b"0123456789abcdefABCDEF")

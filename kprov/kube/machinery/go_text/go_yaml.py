@@ -42,8 +42,8 @@ def loads(data: bytes) -> Any:
     """Decode the first document, with strings as keys. None if there is none. Raises YamlError."""
     if data.lstrip()[:1] == b"{":
         try:
-            found = go_json.reject_deep(orjson.loads(data), data)
-            return _use_json_keys(found) if _FLOAT.search(data) else found
+            document = go_json.reject_deep(orjson.loads(data), data)
+            return _use_json_keys(document) if _FLOAT.search(data) else document
         except orjson.JSONDecodeError:
             pass
         except go_json.JsonError as error:
@@ -54,7 +54,7 @@ def loads(data: bytes) -> Any:
         _check_shape(data)
         loader = _make_loader()(data)
         try:
-            found = loader.get_data()
+            document = loader.get_data()
         finally:
             loader.dispose()
     except YamlError:
@@ -63,9 +63,9 @@ def loads(data: bytes) -> Any:
         raise YamlError(_describe_error(error)) from None
     except (RecursionError, ValueError, TypeError) as error:
         raise YamlError(f"yaml: {error}") from None
-    if b"&" in data and _is_excessive(found):
+    if b"&" in data and _is_excessive(document):
         raise YamlError("yaml: document contains excessive aliasing")
-    return _use_json_keys(found)
+    return _use_json_keys(document)
 
 
 def _check_shape(data: bytes) -> None:
@@ -171,7 +171,7 @@ def _construct_untagged(loader: Any, node: Any) -> Any:
     return node.value
 
 
-def _is_excessive(found: Any) -> bool:
+def _is_excessive(document: Any) -> bool:
     """Whether aliases make a small document large. All aliases of an anchor are one Python object."""
     sizes: dict[int, int] = {}
 
@@ -185,10 +185,10 @@ def _is_excessive(found: Any) -> bool:
             known = sizes[id(value)] = 1 + sum(size(child) for child in children)
         return known
 
-    total = size(found)
+    total = size(document)
     if total <= _ALWAYS:
         return False
-    written = sum(len(value) for value in _list_containers(found)) + 1
+    written = sum(len(value) for value in _list_containers(document)) + 1
     share = (total - written) / total
     if total <= _ALIASES_FREE:
         return share > _SHARE_FREE
@@ -198,10 +198,10 @@ def _is_excessive(found: Any) -> bool:
     return share > _SHARE_FREE - (_SHARE_FREE - _SHARE_FEW) * part
 
 
-def _list_containers(found: Any) -> list[Any]:
+def _list_containers(document: Any) -> list[Any]:
     """Every object and list of a document once, even if aliases repeat it."""
     seen: dict[int, Any] = {}
-    todo = [found]
+    todo = [document]
     while todo:
         value = todo.pop()
         if isinstance(value, dict | list) and id(value) not in seen:
@@ -213,13 +213,13 @@ def _list_containers(found: Any) -> list[Any]:
 def _use_json_keys(value: Any) -> Any:
     if isinstance(value, dict):
         if all(type(name) is str for name in value):
-            return {name: _use_json_keys(each) for name, each in value.items()}
+            return {name: _use_json_keys(entry) for name, entry in value.items()}
         if None in value:
             shown = go_json.format_value(value[None])
             raise YamlError(f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
-        return {_format_key(name): _use_json_keys(each) for name, each in value.items()}
+        return {_format_key(name): _use_json_keys(entry) for name, entry in value.items()}
     if isinstance(value, list):
-        return [_use_json_keys(each) for each in value]
+        return [_use_json_keys(entry) for entry in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"

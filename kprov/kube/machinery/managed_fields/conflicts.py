@@ -20,16 +20,16 @@ Conflicts = Sequence[tuple[Entry, FieldSet]]
 class ConflictError(Exception):
     """An apply would change fields of other managers."""
 
-    def __init__(self, found: Conflicts) -> None:
-        super().__init__(f"conflicts with {len(found)} owners")
-        self.found = found
+    def __init__(self, conflicts: Conflicts) -> None:
+        super().__init__(f"conflicts with {len(conflicts)} owners")
+        self.conflicts = conflicts
 
 
-def make_status(found: Conflicts) -> status.StatusError:
+def make_status(conflicts: Conflicts) -> status.StatusError:
     """Return the 409 error. It lists managers by name, and their fields in the order of FieldsV1."""
     ordered = [
         (entry, field_set.sort_paths(paths))
-        for entry, paths in sorted(found, key=lambda each: sort_key(each[0].key))
+        for entry, paths in sorted(conflicts, key=lambda conflict: sort_key(conflict[0].key))
     ]
     causes = [
         {

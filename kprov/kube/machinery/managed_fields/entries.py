@@ -63,20 +63,20 @@ def sort_key(key: Key) -> str:
 def decode_entries(entries: list[JsonObject] | None) -> Managers:
     """Decode managedFields. Raises StructuredMergeError or ValueError for an invalid entry."""
     managers: Managers = {}
-    for index, each in enumerate(entries or ()):
-        if each.get("operation") not in {"Apply", "Update"}:
+    for index, document in enumerate(entries or ()):
+        if document.get("operation") not in {"Apply", "Update"}:
             raise StructuredMergeError("operation must be `Apply` or `Update`")
-        if not each.get("apiVersion"):
+        if not document.get("apiVersion"):
             raise StructuredMergeError("apiVersion must not be empty")
-        if each.get("fieldsType") != "FieldsV1":
+        if document.get("fieldsType") != "FieldsV1":
             raise StructuredMergeError(f"missing fieldsType in managed fields entry {index}")
         entry = Entry(
-            manager=each.get("manager", ""),
-            operation=each["operation"],
-            version=each["apiVersion"],
-            subresource=each.get("subresource", ""),
-            time=each.get("time"),
-            fields=field_set.decode_fields(each.get("fieldsV1")),
+            manager=document.get("manager", ""),
+            operation=document["operation"],
+            version=document["apiVersion"],
+            subresource=document.get("subresource", ""),
+            time=document.get("time"),
+            fields=field_set.decode_fields(document.get("fieldsV1")),
         )
         managers[entry.key] = entry
     return managers
@@ -94,7 +94,13 @@ def encode_entries(entries: Iterable[Entry]) -> list[JsonObject]:
     """Encode entries in upstream's order."""
     ordered = sorted(
         entries,
-        key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
+        key=lambda entry: (
+            entry.operation,
+            entry.time or "",
+            entry.manager,
+            entry.version,
+            entry.subresource,
+        ),
     )
     return [encode_entry(entry, field_set.encode_fields(entry.fields)) for entry in ordered]
 

@@ -200,10 +200,10 @@ def _release_changed(managers: Managers, differences: Differences, but: Key | No
     for key, entry in list(managers.items()):
         if key == but:
             continue
-        given, removed = differences.in_version(entry.version)
-        if entry.fields and entry.fields.isdisjoint(given) and entry.fields.isdisjoint(removed):
+        changes, removals = differences.in_version(entry.version)
+        if entry.fields and entry.fields.isdisjoint(changes) and entry.fields.isdisjoint(removals):
             continue
-        left = entry.fields - given - removed
+        left = entry.fields - changes - removals
         if left:
             managers[key] = replace(entry, fields=left)
         else:
@@ -231,14 +231,14 @@ def _apply(
     if last is not None and last.fields:
         result = _prune(kind, result, managers, last)
     differences = Differences(kind, live, result, ignored)
-    conflicts = {
+    conflicting_paths = {
         key: held.fields & differences.in_version(held.version)[0]
         for key, held in managers.items()
         if key != entry.key
     }
-    found = [(managers[key], paths) for key, paths in conflicts.items() if paths]
-    if found and not force:
-        raise ConflictError(found)
+    conflicts = [(managers[key], paths) for key, paths in conflicting_paths.items() if paths]
+    if conflicts and not force:
+        raise ConflictError(conflicts)
     _release_changed(managers, differences, but=entry.key)
     owned -= _UNOWNED
     if not owned:

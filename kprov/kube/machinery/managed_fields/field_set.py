@@ -24,23 +24,23 @@ def decode_fields(fields: dict[str, Any] | None) -> FieldSet:
 
     Raises ValueError if invalid. Ignores steps of unknown kinds, which later versions may add.
     """
-    found: FieldSet = set()
+    paths: FieldSet = set()
 
     def walk(node: dict[str, Any], path: Path) -> None:
         if type(node) is not dict:
             raise ValueError(f"no object at {path}")
         for step, children in node.items():
             if step == ".":
-                found.add(path)
+                paths.add(path)
             elif step[:2] != "f:" and not _is_known(step):
                 continue
             elif children or children not in _EMPTY:
                 walk(children, (*path, step))
             else:
-                found.add((*path, step))
+                paths.add((*path, step))
 
     walk({} if fields is None else fields, ())
-    return found
+    return paths
 
 
 def _is_known(step: str) -> bool:
@@ -78,14 +78,14 @@ def encode_fields(paths: FieldSet) -> dict[str, Any]:
 
 def prefixes(paths: Iterable[Path]) -> FieldSet:
     """Every proper, non-empty beginning of the paths."""
-    found: FieldSet = set()
+    heads: FieldSet = set()
     for path in paths:
         for length in range(len(path) - 1, 0, -1):
             head = path[:length]
-            if head in found:
+            if head in heads:
                 break
-            found.add(head)
-    return found
+            heads.add(head)
+    return heads
 
 
 def exclude(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:

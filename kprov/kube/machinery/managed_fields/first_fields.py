@@ -34,7 +34,7 @@ def collect_first_fields(
 def _find_beyond(
     node: Node, zero: JsonObject, new: JsonObject, path: Path, excluded: Collection[Path]
 ) -> JsonObject:
-    found: JsonObject = {}
+    fields_v1: JsonObject = {}
     for name in sorted(new):
         step = f"f:{name}"
         inner = (*path, step)
@@ -44,8 +44,8 @@ def _find_beyond(
             _find_changed(type_, zero[name], value, inner, excluded) if name in zero else _walk(type_, value)
         )
         if below is not None and inner not in excluded:
-            found[step] = below
-    return found
+            fields_v1[step] = below
+    return fields_v1
 
 
 def _find_changed(
@@ -65,16 +65,16 @@ def _walk(node: Node, value: Any) -> JsonObject:
     if not value:
         return {}
     if type(value) is dict and not node.atomic:
-        found: JsonObject = {".": {}}
+        fields_v1: JsonObject = {".": {}}
         fields = node.fields if node.kind is Kind.STRUCT else None
         item = (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
         for name in sorted(value):
             held = value[name]
             if type(held) is dict or type(held) is list:
-                found[f"f:{name}"] = _walk(item if fields is None else fields.get(name, ANY_NODE), held)
+                fields_v1[f"f:{name}"] = _walk(item if fields is None else fields.get(name, ANY_NODE), held)
             else:
-                found[f"f:{name}"] = {}
-        return found
+                fields_v1[f"f:{name}"] = {}
+        return fields_v1
     if is_keyed_list(node, value):
         return {".": {}} | _walk_items(node, value)
     return {}

@@ -61,7 +61,7 @@ class KindVersions:
         """Convert to a served version. The same object if it is in that version."""
         if obj.version == version:
             return obj
-        gvks = [(*split_api_version(each), self._gvk[2]) for each in (obj.version, version)]
+        gvks = [(*split_api_version(text), self._gvk[2]) for text in (obj.version, version)]
         document = self._conversions.convert(obj.document, *gvks)
         zero_values.normalize(document, self._types.node(gvks[1]))
         return Versioned(version, document)
@@ -71,7 +71,7 @@ class KindVersions:
 
         Raises StructuredMergeError for an invalid version.
         """
-        found: Managers = {}
+        served_managers: Managers = {}
         for key, entry in managers.items():
             if entry.version.count("/") > 1:
                 raise StructuredMergeError(f"unexpected GroupVersion string: {entry.version}")
@@ -80,8 +80,8 @@ class KindVersions:
                 continue
             inner = {path: head for path in entry.fields if (head := _find_atomic_head(node, path))}
             whole = (entry.fields - set(inner)) | set(inner.values())
-            found[key] = replace(entry, fields=whole) if inner else entry
-        return found
+            served_managers[key] = replace(entry, fields=whole) if inner else entry
+        return served_managers
 
 
 class Differences:
@@ -92,22 +92,22 @@ class Differences:
         self._kind = kind
         self._old, self._new = Versioned(kind.own, old), Versioned(kind.own, new)
         self._ignored = tuple(ignored)
-        self._found: dict[str, tuple[FieldSet, FieldSet]] = {}
+        self._differences: dict[str, tuple[FieldSet, FieldSet]] = {}
 
     def in_version(self, version: str) -> tuple[FieldSet, FieldSet]:
         """Return the paths that were set and that were removed. Raises StructuredMergeError."""
-        found = self._found.get(version)
-        if found is None:
+        differences = self._differences.get(version)
+        if differences is None:
             node = self._kind.node_of(version)
             assert node is not None, "owners in other versions are gone before"
             old = self._kind.convert(self._old, version).document
             new = self._kind.convert(self._new, version).document
             changes = compare(node, old, new)
-            found = self._found[version] = (
+            differences = self._differences[version] = (
                 field_set.exclude(changes.modified | changes.added, self._ignored),
                 field_set.exclude(changes.removed, self._ignored),
             )
-        return found
+        return differences
 
 
 @cache_short(maxsize=1 << 16)

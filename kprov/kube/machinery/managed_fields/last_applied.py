@@ -25,7 +25,7 @@ _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _MANAGER: Final = "kubectl"
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 #: Characters that Go always escapes in JSON.
-_ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+_ESCAPED: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def remaining_conflicts(
@@ -36,7 +36,7 @@ def remaining_conflicts(
     If none remain, kubectl may force the apply.
     """
     own = _collect_owned(kind, live) if manager == _MANAGER else set()
-    return [(entry, paths - own) for entry, paths in error.found if paths - own]
+    return [(entry, paths - own) for entry, paths in error.conflicts if paths - own]
 
 
 def _collect_owned(kind: KindVersions, live: JsonObject) -> FieldSet:
@@ -83,5 +83,5 @@ def update_annotation(result: JsonObject, text: str) -> None:
 
 def _read_annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
     metadata = obj.get("metadata")
-    found = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return found if isinstance(found, dict) else {}
+    entries = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return entries if isinstance(entries, dict) else {}

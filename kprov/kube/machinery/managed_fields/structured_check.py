@@ -34,10 +34,10 @@ def find_error(
     node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]
 ) -> status.StatusError | None:
     """Return a 400 error with all problems. None for a document that can be merged."""
-    found = list(iterate_errors(node, document))
-    if not found:
+    errors = list(iterate_errors(node, document))
+    if not errors:
         return None
-    text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
+    text = errors[0] if len(errors) == 1 else "errors:\n  " + "\n  ".join(errors)
     return status.bad_request(
         f"failed to create typed patch object ({describe_object(document, gvk)}): {text}"
     )
@@ -49,7 +49,7 @@ def describe_object(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> s
     if not isinstance(metadata, dict):
         metadata = {}
     namespace, name = (
-        value if isinstance(value := metadata.get(each), str) else "" for each in ("namespace", "name")
+        value if isinstance(value := metadata.get(field), str) else "" for field in ("namespace", "name")
     )
     return f"{namespace}/{name}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
 

@@ -95,41 +95,41 @@ class RepeatedItems(list[Any]):
 
 def group_by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
     """Items by step. Several items with the same step become RepeatedItems."""
-    found: dict[str, Any] = {}
+    items_by_step: dict[str, Any] = {}
     for item in items or ():
         step = item_step(node, item)
-        if step not in found:
-            found[step] = item
-        elif type(found[step]) is RepeatedItems:
-            found[step].append(item)
+        if step not in items_by_step:
+            items_by_step[step] = item
+        elif type(items_by_step[step]) is RepeatedItems:
+            items_by_step[step].append(item)
         else:
-            found[step] = RepeatedItems((found[step], item))
-    return found
+            items_by_step[step] = RepeatedItems((items_by_step[step], item))
+    return items_by_step
 
 
 def collect_fields(node: Node, document: dict[str, Any]) -> FieldSet:
     """Every field that a document sets, which its applier will own."""
-    found: FieldSet = set()
-    _collect_into(node, document, (), found)
-    return found
+    fields: FieldSet = set()
+    _collect_into(node, document, (), fields)
+    return fields
 
 
-def _collect_into(node: Node, value: Any, path: Path, found: FieldSet) -> None:
+def _collect_into(node: Node, value: Any, path: Path, fields: FieldSet) -> None:
     if _is_map(node, value):
         is_struct = node.kind is Kind.STRUCT
         for name, held in value.items():
             inner = (*path, f"f:{name}")
-            _collect_into(child_node(node, name), held, inner, found)
+            _collect_into(child_node(node, name), held, inner, fields)
             if held is None or held == {} or not (is_struct and name in node.fields):
-                found.add(inner)
+                fields.add(inner)
     elif is_keyed_list(node, value):
         for step, item in group_by_step(node, value).items():
             inner = (*path, step)
             if type(item) is not RepeatedItems:
-                _collect_into(node.item or ANY_NODE, item, inner, found)
-            found.add(inner)
+                _collect_into(node.item or ANY_NODE, item, inner, fields)
+            fields.add(inner)
     else:
-        found.add(path)
+        fields.add(path)
 
 
 def compare(node: Node, old: dict[str, Any], new: dict[str, Any]) -> Comparison:
@@ -243,7 +243,7 @@ def _find_repeat(steps: list[str]) -> str:
 def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     """Items in the applied order. Items that only `live` has stay before the next shared item."""
     item = node.item or ANY_NODE
-    steps = [item_step(node, each) for each in applied]
+    steps = [item_step(node, element) for element in applied]
     right = dict(zip(steps, applied, strict=True))
     if len(right) != len(applied):
         twice = _find_repeat(steps)
@@ -296,11 +296,11 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
 
 def add_named_parents(node: Node, paths: FieldSet) -> FieldSet:
     """Return the paths, and all their prefixes that are declared fields of an object."""
-    found = set(paths)
+    fields = set(paths)
     for head in prefixes(paths):
         if head[-1][0] == "f" and _is_declared(node, head):
-            found.add(head)
-    return found
+            fields.add(head)
+    return fields
 
 
 def _is_declared(node: Node, path: Path) -> bool:

@@ -46,7 +46,7 @@ def publish_custom_schemas(
     resources: Iterable[Resource], schemas: Schemas, *, v3: bool
 ) -> dict[Gvk, tuple[str, JsonObject]]:
     """Return the names and schemas of custom resources and their lists, by kind."""
-    found: dict[Gvk, tuple[str, JsonObject]] = {}
+    schemas_by_gvk: dict[Gvk, tuple[str, JsonObject]] = {}
     prefix = "#/components/schemas/" if v3 else "#/definitions/"
     for resource in resources:
         if resource.gvk not in schemas:
@@ -54,12 +54,15 @@ def publish_custom_schemas(
         group, version, kind = resource.gvk
         base = ".".join((*reversed(group.split(".")), version))
         list_kind = resource.list_kind
-        found[resource.gvk] = f"{base}.{kind}", _publish(schemas[resource.gvk], resource, prefix, v3=v3)
-        found[group, version, list_kind] = (
+        schemas_by_gvk[resource.gvk] = (
+            f"{base}.{kind}",
+            _publish(schemas[resource.gvk], resource, prefix, v3=v3),
+        )
+        schemas_by_gvk[group, version, list_kind] = (
             f"{base}.{list_kind}",
             _publish_list(resource, f"{prefix}{base}.{kind}", prefix),
         )
-    return found
+    return schemas_by_gvk
 
 
 def _publish(schema: JsonObject | None, resource: Resource, prefix: str, *, v3: bool) -> JsonObject:

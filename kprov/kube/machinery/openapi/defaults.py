@@ -20,7 +20,7 @@ def _marker_defaults(definition: str) -> dict[str, Any]:
     described = api_types.find(definition.removeprefix("io.k8s."))
     if described is None:
         return {}
-    return {each.name: each.default for each in api_types.flatten(described) if each.default is not None}
+    return {field.name: field.default for field in api_types.flatten(described) if field.default is not None}
 
 
 def find_default(definition: str, field: str, reference: str) -> Any:

@@ -72,10 +72,10 @@ def etag(served: Iterable[Resource], digests: Mapping[Gvk, str] | None = None) -
 
 def group_by_path(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
     """Group resources by their group version, which is the path of its document below /openapi/v3/."""
-    found: dict[str, list[Resource]] = {}
+    groups: dict[str, list[Resource]] = {}
     for resource in resources:
-        found.setdefault(resource.api_path.removeprefix("/"), []).append(resource)
-    return found
+        groups.setdefault(resource.api_path.removeprefix("/"), []).append(resource)
+    return groups
 
 
 def v3_index(etags: Mapping[str, str]) -> JsonObject:
@@ -90,7 +90,9 @@ def v3_index(etags: Mapping[str, str]) -> JsonObject:
 def v3(group: str, version: str, resources: Iterable[Resource], schemas: Schemas | None = None) -> bytes:
     """Return the OpenAPI v3 document of one group version as JSON. schemas: of custom resources."""
     raw = definitions.load()
-    served = [each for each in resources if (each.group, each.version) == (group, version)]
+    served = [
+        candidate for candidate in resources if (candidate.group, candidate.version) == (group, version)
+    ]
     custom = publish_custom_schemas(served, schemas or {}, v3=True)
     names = _definition_names(raw) | {gvk: name for gvk, (name, _) in custom.items()}
     paths: JsonObject = {}
@@ -163,14 +165,14 @@ def _iterate_types(operation: Operation, names: dict[tuple[str, str, str], str])
 
 def _collect_references(used: set[str], raw: definitions.Definitions) -> list[str]:
     """Return the names of the definitions and of all that they refer to, sorted."""
-    pending, found = list(used), set()
+    pending, names = list(used), set()
     while pending:
         name = pending.pop()
-        if name in found or name not in raw:
+        if name in names or name not in raw:
             continue
-        found.add(name)
+        names.add(name)
         pending += _iterate_references(raw[name])
-    return sorted(found)
+    return sorted(names)
 
 
 def _limit_to_group(schema: JsonObject, versions: set[tuple[str, str]]) -> JsonObject:

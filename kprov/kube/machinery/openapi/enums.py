@@ -14,12 +14,14 @@ from kprov.kube.machinery.upstream import api_types
 def add_enums(definition: str, schema: dict[str, Any]) -> None:
     """Write the values into the fields of a type's schema, and their list into the text of plain fields."""
     for field, inner, values in fields(definition):
-        found = schema["properties"][field]
+        field_schema = schema["properties"][field]
         if inner:
-            found[inner]["enum"] = list(values)
+            field_schema[inner]["enum"] = list(values)
         else:
-            found["enum"] = list(values)
-            found["description"] = f"{found['description']}\n\nPossible enum values:\n{_list(values)}"
+            field_schema["enum"] = list(values)
+            field_schema["description"] = (
+                f"{field_schema['description']}\n\nPossible enum values:\n{_list(values)}"
+            )
 
 
 def fields(definition: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -85,7 +85,7 @@ def _inside(number: int, encoder: Callable[[Json], Iterator[bytes]]) -> Callable
     """Yield a message with one field, which contains the value or each of its values."""
 
     def encode_inside(value: Json) -> Iterator[bytes]:
-        data = b"".join(_varint(number << 3 | 2) + each for each in encoder(value))
+        data = b"".join(_varint(number << 3 | 2) + message for message in encoder(value))
         yield _varint(len(data)) + data
 
     return encode_inside

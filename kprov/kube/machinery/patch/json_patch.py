@@ -162,10 +162,10 @@ def _parse_index(text: str, size: int) -> int:
     """Return an index below `size`. Negative ones count from the end. Raises JsonPatchError."""
     if not _INDEX.fullmatch(text):
         raise JsonPatchError(f"no index: {text}")
-    found = int(text)
-    if not -size <= found < size:
-        raise JsonPatchError(f"index out of bounds: {found}")
-    return found % size
+    index = int(text)
+    if not -size <= index < size:
+        raise JsonPatchError(f"index out of bounds: {index}")
+    return index % size
 
 
 _OPERATIONS: Final[dict[str, Callable[[Any, dict[str, Any], str, Budget], Any]]] = {

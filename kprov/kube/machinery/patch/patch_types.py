@@ -56,8 +56,8 @@ def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     return result
 
 
-def _decoding_error(found: Any, wanted: str, place: str = "value") -> status.StatusError:
-    text = f"json: cannot unmarshal {go_json.type_name(found)} into Go {place} of type {wanted}"
+def _decoding_error(value: Any, wanted: str, place: str = "value") -> status.StatusError:
+    text = f"json: cannot unmarshal {go_json.type_name(value)} into Go {place} of type {wanted}"
     return status.bad_request(f"error decoding patch: {text}")
 
 

@@ -165,9 +165,9 @@ def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node, bu
         name = directive.removeprefix(SET_ORDER)
         held, sent = original.get(name), patch.get(name)
         _require_list(order)
-        for each, holder in ((held, original), (sent, patch)):
+        for value, holder in ((held, original), (sent, patch)):
             if name in holder:
-                _require_list(each)
+                _require_list(value)
         if node.kind is Kind.STRUCT and name not in node.fields:
             raise StrategicMergeError(
                 f'unable to find api field in struct {node.name} for the json field "{name}"'
@@ -192,8 +192,8 @@ def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node, bu
 
 def _require_list(value: Any) -> None:
     if not isinstance(value, list):
-        found = "%!s(<nil>)" if value is None else _GO_TYPES[type(value)]
-        raise StrategicMergeError(f"expected a []interface {{}}, but received a {found}")
+        go_type = "%!s(<nil>)" if value is None else _GO_TYPES[type(value)]
+        raise StrategicMergeError(f"expected a []interface {{}}, but received a {go_type}")
 
 
 def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:

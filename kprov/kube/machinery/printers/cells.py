@@ -71,15 +71,15 @@ def containers(pod_spec: JsonMapping) -> list[Any]:
     """Two cells: names and images of the containers."""
     listed = pod_spec.get("containers") or ()
     return [
-        ",".join(each.get("name", "") for each in listed),
-        ",".join(each.get("image", "") for each in listed),
+        ",".join(container.get("name", "") for container in listed),
+        ",".join(container.get("image", "") for container in listed),
     ]
 
 
 def template(spec: JsonMapping) -> JsonMapping:
     """Return the pod spec of a spec.template, empty if there is none."""
-    found: JsonMapping = (spec.get("template") or {}).get("spec") or {}
-    return found
+    pod_spec: JsonMapping = (spec.get("template") or {}).get("spec") or {}
+    return pod_spec
 
 
 def join(parts: Iterable[str], count: int, shown: int) -> str:
@@ -100,11 +100,11 @@ def access_modes(modes: Iterable[str] | None) -> str:
 
 
 def load_balancer(status: JsonMapping) -> str:
-    found = {
-        each.get("ip") or each.get("hostname")
-        for each in (status.get("loadBalancer") or {}).get("ingress") or ()
+    addresses = {
+        ingress.get("ip") or ingress.get("hostname")
+        for ingress in (status.get("loadBalancer") or {}).get("ingress") or ()
     }
-    return ",".join(sorted(address for address in found if address))
+    return ",".join(sorted(address for address in addresses if address))
 
 
 def spec(obj: JsonMapping) -> JsonMapping:
@@ -152,5 +152,5 @@ def length(*path: str) -> Callable[[JsonMapping], int]:
 def default_marked(obj: JsonMapping, *names: str) -> str:
     """Return the name, with "(default)" if one of these annotations makes it the default of its kind."""
     annotations = obj["metadata"].get("annotations") or {}
-    marked = any(annotations.get(each) == "true" for each in names)
+    marked = any(annotations.get(annotation) == "true" for annotation in names)
     return f"{name(obj)} (default)" if marked else name(obj)

@@ -82,17 +82,17 @@ def _host_port(address: str, port: int) -> str:
 
 
 def endpoints(obj: JsonMapping) -> str:
-    found: list[str] = []
+    texts: list[str] = []
     for subset in obj.get("subsets") or ():
         addresses = [address["ip"] for address in subset.get("addresses") or ()]
         ports = subset.get("ports")
         if not ports:
-            found += addresses
+            texts += addresses
         for port in ports or ():
-            found += [_host_port(address, port["port"]) for address in addresses]
+            texts += [_host_port(address, port["port"]) for address in addresses]
     if not obj.get("subsets"):
         return NONE
-    return cells.join(found[:3], len(found), 3)
+    return cells.join(texts[:3], len(texts), 3)
 
 
 def _endpoint_port(port: JsonMapping) -> str:

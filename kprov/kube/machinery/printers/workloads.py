@@ -77,7 +77,7 @@ def stateful_set(obj: JsonMapping, now: float) -> Cells:
 
 def controller_revision(obj: JsonMapping, now: float) -> Cells:
     owners = obj["metadata"].get("ownerReferences") or ()
-    owner = next((each for each in owners if each.get("controller")), None)
+    owner = next((reference for reference in owners if reference.get("controller")), None)
     controller = NONE
     if owner is not None:
         group = owner["apiVersion"].rpartition("/")[0]

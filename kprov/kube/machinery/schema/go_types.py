@@ -75,9 +75,9 @@ def fields(node: Node) -> dict[str, Field]:
 
 
 def _field(node: Node, name: str) -> Field:
-    found = fields(node).get(name)
-    if found is not None:
-        return found
+    field = fields(node).get(name)
+    if field is not None:
+        return field
     return _OF_TYPE_META if name in _TYPE_META and node.has_kind else _PLAIN
 
 

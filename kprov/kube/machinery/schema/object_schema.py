@@ -82,8 +82,8 @@ class _RefusedError(Exception):
 class _MismatchError(_RefusedError):
     """A value of a wrong type."""
 
-    def __init__(self, owner: Node, given: str, path: _Path) -> None:
-        self._owner, self._given, self._path = owner, given, path
+    def __init__(self, owner: Node, description: str, path: _Path) -> None:
+        self._owner, self._description, self._path = owner, description, path
 
     def message_for(self, root: Node) -> str:
         steps: list[str | None] = []
@@ -94,7 +94,7 @@ class _MismatchError(_RefusedError):
             path = path[0]
         where, go_type = go_types.locate(root, reversed(steps))
         return (
-            f"json: cannot unmarshal {self._given} into Go struct field {self._owner.name}.{where}"
+            f"json: cannot unmarshal {self._description} into Go struct field {self._owner.name}.{where}"
             f" of type {go_type}"
         )
 
@@ -273,17 +273,17 @@ def _zero_of_null(node: Node) -> Any:
 
 
 def _check_scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
-    kind, given = node.kind, type(value)
+    kind, value_type = node.kind, type(value)
     if kind is Kind.STRING:
-        fits = given is str
+        fits = value_type is str
     elif kind is Kind.BOOL:
-        fits = given is bool
+        fits = value_type is bool
     elif kind is Kind.INT32:
-        fits = given is int and -_INT32 <= value < _INT32
+        fits = value_type is int and -_INT32 <= value < _INT32
     elif kind is Kind.INT64:
-        fits = given is int and -_INT64 <= value < _INT64
+        fits = value_type is int and -_INT64 <= value < _INT64
     elif kind is Kind.NUMBER:
-        fits = given is int or given is float
+        fits = value_type is int or value_type is float
     else:
         return _check_special(owner, node, value, path)
     if not fits:
@@ -350,10 +350,10 @@ def json_type_name(value: Any) -> str:
 
 
 def _mismatch(owner: Node, node: Node, path: _Path, value: Any) -> _MismatchError:
-    given = json_type_name(value)
-    if given == "number" and node.kind in {Kind.INT32, Kind.INT64}:
-        given = f"number {value}"
-    return _MismatchError(owner, given, path)
+    description = json_type_name(value)
+    if description == "number" and node.kind in {Kind.INT32, Kind.INT64}:
+        description = f"number {value}"
+    return _MismatchError(owner, description, path)
 
 
 def _format_path(path: _Path) -> str:

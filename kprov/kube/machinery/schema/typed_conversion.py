@@ -91,12 +91,12 @@ def _list_children(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any
 
 
 def _check_scalar(wanted: str, value: Any, go_type: str) -> str | None:
-    found = _KINDS[type(value)]
-    is_number = found in {"int64", "float64"}
-    if found == wanted or (is_number and wanted.startswith("int") and value == int(value)):
+    kind = _KINDS[type(value)]
+    is_number = kind in {"int64", "float64"}
+    if kind == wanted or (is_number and wanted.startswith("int") and value == int(value)):
         return None
     # Go converts between numbers, and an integer to a string of one character.
     converts = wanted.startswith("int") if is_number else False
-    if converts or (found == "int64" and wanted == "string"):
-        return f"cannot convert {found} to {go_type or wanted}"
+    if converts or (kind == "int64" and wanted == "string"):
+        return f"cannot convert {kind} to {go_type or wanted}"
     return f"unrecognized type: {wanted}"

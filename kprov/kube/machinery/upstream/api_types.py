@@ -93,10 +93,10 @@ def _field(facts: dict[str, Any]) -> GoField:
 
 def get(name: str) -> GoType:
     """Return a type that a field refers to. KeyError for one that is not in the file."""
-    found = find(name)
-    if found is None:
+    definition = find(name)
+    if definition is None:
         raise KeyError(name)
-    return found
+    return definition
 
 
 def is_named(go_type: str) -> bool:
@@ -113,10 +113,10 @@ def is_struct(name: str) -> bool:
 def resolve(go_type: str) -> str:
     """Return the underlying type of a named type: "string" for PodPhase. Others stay."""
     while is_named(go_type) and not is_struct(go_type):
-        found = get(go_type)
-        if not found.underlying:
+        definition = get(go_type)
+        if not definition.underlying:
             break
-        go_type = found.underlying
+        go_type = definition.underlying
     return go_type
 
 

@@ -63,13 +63,13 @@ def _run(
     schema: Structural, value: Any, before: _Before | None, root: str, budget: Budget
 ) -> list[FieldError]:
     try:
-        found = _Walk(budget).ratchet(schema, value, (), before)[1]
+        problems = _Walk(budget).ratchet(schema, value, (), before)[1]
     except _TooManyChecksError:
         text = (
             f"the validation needs more than {MOST_CHECKS} checks: the schema is too complex for the object"
         )
         return [internal(root or NOWHERE, text)]
-    return [describe(problem, root) for problem in found.values()] if found else []
+    return [describe(problem, root) for problem in problems.values()] if problems else []
 
 
 class _Walk:
@@ -84,10 +84,10 @@ class _Walk:
         self, schema: Structural, value: Any, place: Place, before: _Before | None
     ) -> tuple[int, Found]:
         """Check a value, and accept it in any case if it is the stored one."""
-        count, found = self.check(schema, value, place, before)
-        if found and before is not None and is_equal(value, before.value):
+        count, problems = self.check(schema, value, place, before)
+        if problems and before is not None and is_equal(value, before.value):
             return count, None
-        return count, found
+        return count, problems
 
     def check(
         self, schema: Structural, value: Any, place: Place, before: _Before | None
@@ -98,102 +98,102 @@ class _Walk:
             raise _TooManyChecksError
         if value is None:
             return _check_null(schema, place)
-        found = Problems()
+        problems = Problems()
         count = 4 if schema.types or schema.format else 3
-        if (schema.types or schema.format) and not _check_type(schema, value, place, found):
+        if (schema.types or schema.format) and not _check_type(schema, value, place, problems):
             count -= 1
         if schema.weight > 1:
-            count += self._check_branches(schema, value, place, before, found)
+            count += self._check_branches(schema, value, place, before, problems)
         count += 1
         kind = type(value)
         if kind is str:
-            count += _check_text(schema, value, place, found)
+            count += _check_text(schema, value, place, problems)
         elif kind in _NUMBERS:
             count += 2
-            _check_number(schema, value, place, found)
+            _check_number(schema, value, place, problems)
         elif kind is list:
-            count += 2 + self._check_list(schema, value, place, before, found)
+            count += 2 + self._check_list(schema, value, place, before, problems)
         elif kind is dict:
-            count += 1 + self._check_object(schema, value, place, before, found)
+            count += 1 + self._check_object(schema, value, place, before, problems)
         if schema.enum:
-            _check_enum(schema, value, place, found)
-        return count, found or None
+            _check_enum(schema, value, place, problems)
+        return count, problems or None
 
     def _check_branches(
-        self, schema: Structural, value: Any, place: Place, before: _Before | None, found: Problems
+        self, schema: Structural, value: Any, place: Place, before: _Before | None, problems: Problems
     ) -> int:
         """Check anyOf, oneOf, allOf and not."""
         count = 0
         if schema.any_of:
-            count += self._check_any_of(schema.any_of, value, place, before, found)
+            count += self._check_any_of(schema.any_of, value, place, before, problems)
         if schema.one_of:
-            count += self._check_one_of(schema.one_of, value, place, before, found)
+            count += self._check_one_of(schema.one_of, value, place, before, problems)
         if schema.all_of:
             valid = 0
             for branch in schema.all_of:
-                passed, problems = self.check(branch, value, place, before)
+                passed, branch_problems = self.check(branch, value, place, before)
                 count += passed
-                if problems:
-                    found.merge(problems)
+                if branch_problems:
+                    problems.merge(branch_problems)
                 else:
                     valid += 1
             if valid != len(schema.all_of):
                 text = '"%s" must validate all the schemas (allOf)'
-                found.add(Problem("composite", place, text + ("" if valid else ". None validated")))
+                problems.add(Problem("composite", place, text + ("" if valid else ". None validated")))
         if schema.negated is not None and not self.check(schema.negated, value, place, before)[1]:
-            found.add(Problem("composite", place, '"%s" must not validate the schema (not)'))
+            problems.add(Problem("composite", place, '"%s" must not validate the schema (not)'))
         return count
 
     def _check_any_of(
-        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, found: Problems
+        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, problems: Problems
     ) -> int:
         best, best_count = Problems(), -1
         for branch in branches:
-            count, problems = self.check(branch, value, place, before)
-            if not problems:
+            count, branch_problems = self.check(branch, value, place, before)
+            if not branch_problems:
                 return count
             if count > best_count:
-                best, best_count = problems, count
-        found.add(Problem("composite", place, '"%s" must validate at least one schema (anyOf)'))
-        found.merge(best)
+                best, best_count = branch_problems, count
+        problems.add(Problem("composite", place, '"%s" must validate at least one schema (anyOf)'))
+        problems.merge(best)
         return best_count
 
     def _check_one_of(
-        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, found: Problems
+        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, problems: Problems
     ) -> int:
         best, best_count, valid, first_count = Problems(), -1, 0, 0
         for branch in branches:
-            count, problems = self.check(branch, value, place, before)
-            if not problems:
+            count, branch_problems = self.check(branch, value, place, before)
+            if not branch_problems:
                 first_count = first_count if valid else count
                 valid += 1
             elif count > best_count:
-                best, best_count = problems, count
+                best, best_count = branch_problems, count
         if valid == 1:
             return first_count
         text = '"%s" must validate one and only one schema (oneOf). '
         text += f"Found {valid} valid alternatives" if valid else "Found none valid"
-        found.add(Problem("composite", place, text))
+        problems.add(Problem("composite", place, text))
         if valid:
             return 0
-        found.merge(best)
+        problems.merge(best)
         return best_count
 
     def _check_list(
-        self, schema: Structural, value: list[Any], place: Place, before: _Before | None, found: Problems
+        self, schema: Structural, value: list[Any], place: Place, before: _Before | None, problems: Problems
     ) -> int:
         count, size = 0, len(value)
         if schema.items is not None:
             stored = _StoredItems(before)
             for index, held in enumerate(value):
-                passed, problems = self.ratchet(schema.items, held, (place, index), stored.find(held))
+                passed, child_problems = self.ratchet(schema.items, held, (place, index), stored.find(held))
                 count += passed
-                if problems:
-                    found.merge(problems)
+                if child_problems:
+                    problems.merge(child_problems)
         if schema.min_items is not None and size < schema.min_items:
-            found.add(Problem("invalid", place, f"should have at least {schema.min_items} items", size))
+            problems.add(Problem("invalid", place, f"should have at least {schema.min_items} items", size))
         if schema.max_items is not None and size > schema.max_items:
-            found.add(Problem("many", place, "", limit=schema.max_items, size=size))
+            problems.add(Problem("many", place, "", limit=schema.max_items, size=size))
         return count
 
     def _check_object(
@@ -202,10 +202,10 @@ class _Walk:
         value: dict[str, Any],
         place: Place,
         before: _Before | None,
-        found: Problems,
+        problems: Problems,
     ) -> int:
         count = 0
-        _check_size(schema, value, place, found)
+        _check_size(schema, value, place, problems)
         properties, additional = schema.properties, schema.additional
         # The smaller one, unless all fields of the object have to be looked at.
         names: Any = value if additional is not None or len(properties) > len(value) else properties
@@ -213,15 +213,15 @@ class _Walk:
             child = properties.get(name, additional)
             if isinstance(child, Structural) and name in value:
                 stored = None if before is None else _find_field(before, name, place)
-                passed, problems = self.ratchet(child, value[name], (place, name), stored)
+                passed, child_problems = self.ratchet(child, value[name], (place, name), stored)
                 count += passed
-                if problems:
-                    found.merge(problems)
+                if child_problems:
+                    problems.merge(child_problems)
             elif child is False:
-                found.add(Problem("forbidden", place, name, name))
+                problems.add(Problem("forbidden", place, name, name))
         for name in schema.required:
             if name not in value:
-                found.add(Problem("required", (place, name), ""))
+                problems.add(Problem("required", (place, name), ""))
         return count
 
 
@@ -257,15 +257,15 @@ def _find_field(before: _Before, name: str, place: Place) -> _Before | None:
 
 
 def _check_null(schema: Structural, place: Place) -> tuple[int, Found]:
-    found = Problems()
+    problems = Problems()
     if schema.types and not schema.nullable:
-        found.add(Problem("type", place, f'must be of type {",".join(schema.types)}: "null"', "null"))
+        problems.add(Problem("type", place, f'must be of type {",".join(schema.types)}: "null"', "null"))
     if schema.enum:
-        found.add(Problem("enum", place, "", None, choices=tuple(schema.enum)))
-    return (0, found) if found else (1, None)
+        problems.add(Problem("enum", place, "", None, choices=tuple(schema.enum)))
+    return (0, problems) if problems else (1, None)
 
 
-def _check_type(schema: Structural, value: Any, place: Place, found: Problems) -> bool:
+def _check_type(schema: Structural, value: Any, place: Place, problems: Problems) -> bool:
     types, kind = schema.types, type(value)
     name = _TYPE_NAMES[kind]
     if name in types and (kind is not int or numbers.fits_int64(value)):
@@ -279,12 +279,12 @@ def _check_type(schema: Structural, value: Any, place: Place, found: Problems) -
         if "number" in types or (kind is float and "integer" in types and numbers.is_json_integer(value)):
             return True
     if schema.format and kind is not str and kind is not list:
-        found.add(Problem("type", place, f'must be of type {schema.format}: "{form}"', form))
+        problems.add(Problem("type", place, f'must be of type {schema.format}: "{form}"', form))
         return False
     if schema.format and (kind is str or kind is list) and not _NUMBER_TYPES.intersection(types):
         return True
     if types or schema.format:
-        found.add(Problem("type", place, f'must be of type {",".join(types)}: "{name}"', name))
+        problems.add(Problem("type", place, f'must be of type {",".join(types)}: "{name}"', name))
         return False
     return True
 
@@ -292,43 +292,43 @@ def _check_type(schema: Structural, value: Any, place: Place, found: Problems) -
 _NUMBER_TYPES: Final = frozenset({"number", "integer"})
 
 
-def _check_text(schema: Structural, value: str, place: Place, found: Problems) -> int:
+def _check_text(schema: Structural, value: str, place: Place, problems: Problems) -> int:
     count = 1
     if schema.format_check is not None:
         count = 2
         if not schema.format_check(value):
             text = f"must be of type {schema.format}: {quoted(value)}"
-            found.add(Problem("type", place, text, value))
+            problems.add(Problem("type", place, text, value))
     limit = schema.max_length
     if limit is not None and len(value) > limit:
-        found.add(Problem("long", place, "", limit=limit))
+        problems.add(Problem("long", place, "", limit=limit))
     elif schema.min_length is not None and len(value) < schema.min_length:
         text = f"should be at least {schema.min_length} chars long"
-        found.add(Problem("invalid", place, text, value))
+        problems.add(Problem("invalid", place, text, value))
     elif schema.pattern is not None:
         if schema.pattern.search(value) is None:
-            found.add(Problem("invalid", place, f"should match '{schema.pattern_text}'", value))
+            problems.add(Problem("invalid", place, f"should match '{schema.pattern_text}'", value))
     elif schema.pattern_error:
         text = f"should match '{schema.pattern_text}, but pattern is invalid: {schema.pattern_error}'"
-        found.add(Problem("invalid", place, text, value))
+        problems.add(Problem("invalid", place, text, value))
     return count
 
 
-def _check_number(schema: Structural, value: float, place: Place, found: Problems) -> None:
+def _check_number(schema: Structural, value: float, place: Place, problems: Problems) -> None:
     for follows_path, text in numbers.find_problems(schema, value):
-        found.add(Problem("invalid" if follows_path else "composite", place, text, value))
+        problems.add(Problem("invalid" if follows_path else "composite", place, text, value))
 
 
-def _check_size(schema: Structural, value: dict[str, Any], place: Place, found: Problems) -> None:
+def _check_size(schema: Structural, value: dict[str, Any], place: Place, problems: Problems) -> None:
     size = len(value)
     if schema.min_properties is not None and size < schema.min_properties:
         text = f"should have at least {schema.min_properties} properties"
-        found.add(Problem("invalid", place, text, size))
+        problems.add(Problem("invalid", place, text, size))
     if schema.max_properties is not None and size > schema.max_properties:
-        found.add(Problem("many", place, "properties", limit=schema.max_properties, size=size))
+        problems.add(Problem("many", place, "properties", limit=schema.max_properties, size=size))
 
 
-def _check_enum(schema: Structural, value: Any, place: Place, found: Problems) -> None:
+def _check_enum(schema: Structural, value: Any, place: Place, problems: Problems) -> None:
     if type(value) is str:
         is_allowed = value in schema.enum_texts
     elif type(value) in _NUMBERS:
@@ -336,4 +336,4 @@ def _check_enum(schema: Structural, value: Any, place: Place, found: Problems) -
     else:
         is_allowed = any(is_equal(value, choice) for choice in schema.enum)
     if not is_allowed:
-        found.add(Problem("enum", place, "", value, choices=tuple(schema.enum)))
+        problems.add(Problem("enum", place, "", value, choices=tuple(schema.enum)))
