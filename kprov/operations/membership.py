@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.etcd_members import Member, find_members, list_members
+from kprov.operations.lost_cluster import check_exists
 from kprov.operations.phases import OperationContext
 from kprov.operations.remote import get_objects, try_command
 from kprov.operations.running_cluster import APISERVER, read_credentials
@@ -56,6 +57,8 @@ def connect_cluster(
         return absent
 
     context.facts = connect_hosts(cluster, cluster.members(*GROUPS), leave_out, exists=exists)
+    if exists is None:
+        check_exists(cluster, [host for host in context.facts if host not in named])
     if has_keys:
         check_shared_credentials(cluster.artifacts / "pki", read_credentials(cluster, context.facts))
     for host, reason in cluster.engine.unreachable_hosts.items():

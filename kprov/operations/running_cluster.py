@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 APISERVER = "/etc/systemd/system/kube-apiserver.service"
 CONTROLLER_MANAGER = "/etc/systemd/system/kube-controller-manager.service"
+KUBELET = "/etc/systemd/system/kubelet.service"
 ETCD = "/etc/etcd/etcd.conf.yml"
 _FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)}
 

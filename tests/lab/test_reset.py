@@ -36,5 +36,12 @@ def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cl
         )
         assert left == "", host
 
+    renewal = cluster.lab.kprov("certs", "renew", "--all", "-i", cluster.lab.inventory, check=False)
+    assert renewal.returncode == 2
+    assert "node1, node2, node3 have nothing of a cluster: `kprov up -i" in renewal.stderr
+    resumed = cluster.lab.kprov("resume", "-i", cluster.lab.inventory, check=False)
+    assert resumed.returncode == 2
+    assert "was successful; there is nothing to continue: `kprov up -i" in resumed.stderr
+
     cluster.lab.kprov("up", "-i", cluster.lab.inventory, timeout=1200)
     assert cluster.lab.kprov("verify", "-i", cluster.lab.inventory).returncode == 0

@@ -30,6 +30,7 @@ def command(
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
     from kprov.cli.output.operation_output import run_command
+    from kprov.operations import later_resets
     from kprov.operations.operation import find_resumable, read_operation
     from kprov.playbook.results import journal as journals
     from kprov.playbook.running.engine import Engine
@@ -45,7 +46,8 @@ def command(
         raise InputError("the journal does not exist", file=path, field="--journal")
     memory = journals.EarlierRun(path)
     if memory.finished:
-        raise InputError("the run was successful; there is nothing to continue", file=path)
+        raise InputError(later_resets.explain_finished(memory.run, str(given.path)), file=path)
+    later_resets.check_not_reset(memory, str(given.path))
     _print_start(memory)
     operation = read_operation(path)
     if operation is not None:

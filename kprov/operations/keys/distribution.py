@@ -10,6 +10,7 @@ from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
+from kprov.operations.lost_cluster import check_set_up
 from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext
 from kprov.operations.preparation import make_pki_request
@@ -33,6 +34,7 @@ def connect_all_hosts(context: OperationContext) -> None:
     if unreachable:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
         raise MissingHostsError(f"all hosts of the cluster must be reachable: {reasons}")
+    check_set_up(cluster, list_cluster_hosts(cluster))
 
 
 def make_request(cluster: Cluster) -> PkiRequest:

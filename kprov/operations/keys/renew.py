@@ -13,6 +13,7 @@ from cryptography import x509
 from kprov.operations.keys.distribution import distribute, list_pending_changes, make_request
 from kprov.operations.keys.host_files import list_cluster_hosts
 from kprov.operations.keys.progress import RenewalProgress
+from kprov.operations.lost_cluster import check_set_up
 from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.selection import find_hosts
 from kprov.operations.phases import OperationContext, Phase
@@ -26,6 +27,8 @@ def list_phases(context: OperationContext) -> list[Phase]:
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
     connect_cluster(context, hosts)
+    # The hosts that are not named get the files that differ there, too.
+    check_set_up(cluster, list_cluster_hosts(cluster))
     progress = RenewalProgress.find(context.memory)
     if progress is None:
         # Certificates have seconds.

@@ -184,5 +184,10 @@ class EarlierRun:
         """Return the line of a finished task; None when the task must run."""
         return self._done.get((host, key))
 
+    @property
+    def hosts(self) -> set[str]:
+        """The hosts that finished a task."""
+        return {host for host, _ in self._done}
+
     def __len__(self) -> int:
         return len(self._done)

@@ -8,7 +8,14 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.operations.cluster import open_cluster
-from kprov.operations.lost_cluster import MARK, check_remains, forget_created, mark_created
+from kprov.operations.lost_cluster import (
+    MARK,
+    check_exists,
+    check_remains,
+    check_set_up,
+    forget_created,
+    mark_created,
+)
 
 INVENTORY = """
 all:
@@ -57,6 +64,32 @@ def test_nothing_is_said_if_no_host_of_the_core_answers(tmp_path: Path) -> None:
     (tmp_path / "artifacts").mkdir()
     mark_created(tmp_path / "artifacts")
     check(tmp_path, "b")
+
+
+def test_an_operation_on_a_cluster_is_refused_if_its_hosts_have_none(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(INVENTORY.format(data=tmp_path / "data"))
+    with open_cluster(tmp_path / "hosts.yml") as cluster:
+        check_exists(cluster, ["b"])
+        with pytest.raises(
+            InputError, match=r"a has nothing .*`kprov up -i .* creates .*`kprov etcd restore"
+        ):
+            check_exists(cluster, ["a", "b"])
+        (tmp_path / "data" / "member").mkdir(parents=True)
+        check_exists(cluster, ["a", "b"])
+
+
+def test_a_host_that_was_reset_is_named_with_the_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "data with space" / "member").mkdir(parents=True)
+    text = INVENTORY.format(data=tmp_path / "data with space")
+    # The second host would have the same data.
+    text = text.replace("b: {ip: 192.0.2.2}", f"b: {{ip: 192.0.2.2, etcd_data_dir: {tmp_path}/none}}")
+    (tmp_path / "hosts.yml").write_text(text)
+    with open_cluster(tmp_path / "hosts.yml") as cluster:
+        check_set_up(cluster, ["a"])
+        with pytest.raises(
+            InputError, match=r"b has nothing .*`kprov up -i .* sets it .*`kprov node remove b -i"
+        ):
+            check_set_up(cluster, ["a", "b"])
 
 
 def test_the_mark_keeps_the_first_time(tmp_path: Path) -> None:
