@@ -46,8 +46,8 @@ def command(
         raise InputError("the journal does not exist", file=path, field="--journal")
     memory = journals.EarlierRun(path)
     if memory.finished:
-        raise InputError(later_resets.explain_finished(memory.run, str(given.path)), file=path)
-    later_resets.check_not_reset(memory, str(given.path))
+        raise InputError(later_resets.explain_finished(memory.run, str(command_line.path)), file=path)
+    later_resets.check_not_reset(memory, str(command_line.path))
     _print_start(memory)
     operation = read_operation(path)
     if operation is not None:
