@@ -52,12 +52,12 @@ def fetch_package(
             # There are no lists yet, or they name a version that the mirror has replaced.
             update_lists(options, place, release)
             done = run_apt(download, place)
-        found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
-        if done.returncode != 0 or not found:
+        archives = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
+        if done.returncode != 0 or not archives:
             raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
-        for old in found[:-1]:
+        for old in archives[:-1]:
             old.unlink()
-        return found[-1]
+        return archives[-1]
 
 
 def fetch_version(
@@ -124,10 +124,10 @@ def read_member(deb: Path, member: str) -> bytes:
     """
     tree = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(deb)], capture_output=True, check=False)
     extract = ["tar", "--extract", "--to-stdout", f"./{member}"]
-    found = subprocess.run(extract, input=tree.stdout, capture_output=True, check=False)
-    if tree.returncode or found.returncode or not found.stdout:
-        raise KprovError(f"{deb.name} has no {member}: {(tree.stderr or found.stderr).decode().strip()}")
-    return found.stdout
+    extraction = subprocess.run(extract, input=tree.stdout, capture_output=True, check=False)
+    if tree.returncode or extraction.returncode or not extraction.stdout:
+        raise KprovError(f"{deb.name} has no {member}: {(tree.stderr or extraction.stderr).decode().strip()}")
+    return extraction.stdout
 
 
 @contextmanager

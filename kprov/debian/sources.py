@@ -44,17 +44,17 @@ def sources_for_release(release: str, *, etc: Path = Path("/etc")) -> list[Sourc
 
     """
     own = _read_codename(etc / "os-release")
-    found = []
+    sources = []
     for source in _read_all(etc / "apt"):
         pocket = source.suite.removeprefix(own)
         if source.suite.startswith(own) and pocket in _POCKETS and "main" in source.components:
-            found.append(Source(source.uri, release + pocket, ("main",), source.options))
-    if not found:
+            sources.append(Source(source.uri, release + pocket, ("main",), source.options))
+    if not sources:
         raise KprovError(
             f"{etc}/apt has no archive of Debian {own or '(unknown release)'} to take {release} from: "
             "this needs a Debian machine with a sources entry that has 'main'"
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sources))
 
 
 def read_acquire_options() -> list[str]:

@@ -20,8 +20,8 @@ class Distribution:
 
 
 DISTRIBUTIONS = {
-    one.name: one
-    for one in (
+    distribution.name: distribution
+    for distribution in (
         Distribution("debian12", "Debian 12", "bookworm", "3.11"),
         Distribution("debian13", "Debian 13", "trixie", "3.13"),
     )

@@ -63,10 +63,10 @@ def write_export(
     }
     with tempfile.TemporaryDirectory(prefix=".images-", dir=cache) as name:
         exported = _add_images(images, request.arch, Path(name), contents, say) if images else None
-        found = _make_manifest(request, distributions, exported, contents)
+        export_manifest = _make_manifest(request, distributions, exported, contents)
         say(f"Writing {file}")
-        _pack_export(file, found, contents, key)
-    return found
+        _pack_export(file, export_manifest, contents, key)
+    return export_manifest
 
 
 def _make_manifest(
@@ -157,7 +157,7 @@ def _ensure_repository(
 
 
 def _remove_old(folder: Path, prefix: str, current: Path) -> None:
-    others = sorted((one for one in folder.glob(f"{prefix}*") if one != current), key=_modified)
+    others = sorted((path for path in folder.glob(f"{prefix}*") if path != current), key=_modified)
     for old in others[: max(0, len(others) - KEEP + 1)]:
         (old / "repository.tar").unlink(missing_ok=True)
         old.rmdir()

@@ -29,28 +29,28 @@ class ImageSource:
     place: str
 
 
-def find_sources(given: str) -> list[ImageSource]:
+def find_sources(argument: str) -> list[ImageSource]:
     """Return the images of an argument of --image.
 
     Raises:
         InputError: the file has no image, or the image has no full name.
 
     """
-    name, equals, place = given.partition("=")
-    path = Path(place if equals else given).expanduser()
-    if not path.exists() and (equals or given.startswith((".", "/", "~"))):
+    name, equals, place = argument.partition("=")
+    path = Path(place if equals else argument).expanduser()
+    if not path.exists() and (equals or argument.startswith((".", "/", "~"))):
         raise InputError(f"{path} does not exist", field="--image")
     if not path.exists():
-        reference = parse_reference(given)
+        reference = parse_reference(argument)
         return [ImageSource(reference, f"docker://{reference}")]
-    found = list(_find_in_folder(path) if path.is_dir() else _find_in_archive(path))
-    if not found:
+    images = list(_find_in_folder(path) if path.is_dir() else _find_in_archive(path))
+    if not images:
         raise InputError("has no image", file=path, field="--image")
     if equals:
-        if len(found) > 1:
-            raise InputError(f"has {len(found)} images; a name fits only one", file=path, field="--image")
-        return [ImageSource(parse_reference(name), found[0][1])]
-    return [ImageSource(_require_name(own, path), place) for own, place in found]
+        if len(images) > 1:
+            raise InputError(f"has {len(images)} images; a name fits only one", file=path, field="--image")
+        return [ImageSource(parse_reference(name), images[0][1])]
+    return [ImageSource(_require_name(own, path), place) for own, place in images]
 
 
 def copy_image(source: ImageSource, folder: Path, *, arch: str) -> None:

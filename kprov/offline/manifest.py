@@ -96,19 +96,21 @@ def _read_document(document: dict[str, Any]) -> Manifest:
     for path in files:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise ValueError(f"{path!r} is no path inside the export")
-    found = Manifest(
+    manifest = Manifest(
         kprov=document["kprov"],
         components=document["components"],
         architecture=document["architecture"],
-        distributions={name: ExportedDistribution(**one) for name, one in document["distributions"].items()},
+        distributions={
+            name: ExportedDistribution(**fields) for name, fields in document["distributions"].items()
+        },
         images=images and ExportedImages(images["archive"], images["digest"], tuple(images["names"])),
         files=files,
     )
-    for distribution in found.distributions.values():
+    for distribution in manifest.distributions.values():
         _ = files[distribution.bundle], files[distribution.repository]
-    if found.images is not None:
-        _ = files[found.images.archive]
-    return found
+    if manifest.images is not None:
+        _ = files[manifest.images.archive]
+    return manifest
 
 
 def hash_file(path: Path) -> str:

@@ -60,11 +60,11 @@ def _add_manifest(folder: Path, name: str, storage: Path, repository: Path) -> s
     content = _read_file(folder / name)
     document: dict[str, Any] = json.loads(content)
     digest = hashlib.sha256(content).hexdigest()
-    for one in document.get("manifests", []):
-        _add_manifest(folder, f"{_hexadecimal(one)}.manifest.json", storage, repository)
-    for one in [document.get("config"), *document.get("layers", [])]:
-        if one is not None:
-            blob = _hexadecimal(one)
+    for descriptor in document.get("manifests", []):
+        _add_manifest(folder, f"{_hexadecimal(descriptor)}.manifest.json", storage, repository)
+    for descriptor in [document.get("config"), *document.get("layers", [])]:
+        if descriptor is not None:
+            blob = _hexadecimal(descriptor)
             _add_blob(folder / blob, storage, blob)
             _write_link(repository / "_layers/sha256" / blob, blob)
     _add_blob(folder / name, storage, digest)

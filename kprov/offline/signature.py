@@ -75,11 +75,13 @@ def verify_manifest(encoded: bytes, signature: bytes | None, file: Path) -> Sign
         return None
     try:
         document = json.loads(signature)
-        found = Signature(" ".join(document["key"].split()[:2]), base64.b64decode(document["signature"]))
-        _load_public_key(found.key).verify(found.value, _CONTEXT + encoded)
+        export_signature = Signature(
+            " ".join(document["key"].split()[:2]), base64.b64decode(document["signature"])
+        )
+        _load_public_key(export_signature.key).verify(export_signature.value, _CONTEXT + encoded)
     except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm):
         raise InputError("the signature of the export is wrong: the export was changed", file=file) from None
-    return found
+    return export_signature
 
 
 def load_trusted_keys(file: Path) -> list[str]:
@@ -100,17 +102,17 @@ def load_trusted_keys(file: Path) -> list[str]:
     return keys
 
 
-def check_trust(found: Signature | None, trusted: list[str], file: Path) -> None:
+def check_trust(signature: Signature | None, trusted: list[str], file: Path) -> None:
     """Raise InputError unless one of the trusted keys signed the export."""
-    if found is None:
+    if signature is None:
         raise InputError(
             "the export is not signed, and offline_trusted_key asks for a signature: "
             "sign it with `kprov bundle export --sign KEY`",
             file=file,
         )
-    if found.key not in trusted:
+    if signature.key not in trusted:
         raise InputError(
-            f"the key {found.fingerprint} signed the export, and offline_trusted_key does not have it",
+            f"the key {signature.fingerprint} signed the export, and offline_trusted_key does not have it",
             file=file,
         )
 

@@ -58,27 +58,31 @@ def unpack_export(file: Path, *, cache: Path = DEFAULT, trusted: list[str] | Non
             check_trust(signed, trusted, file)
         if second is not None and second.name != NAME:
             members = chain([second], members)
-        found = manifest.parse_manifest(encoded, file)
-        _check_size(file, found)
+        export_manifest = manifest.parse_manifest(encoded, file)
+        _check_size(file, export_manifest)
         with store.lock_cache(cache):
             place = cache / hashlib.sha256(encoded).hexdigest()[:16]
-            store.ensure_folder(place, lambda target: _unpack_files(tar, members, found, target, file))
+            store.ensure_folder(
+                place, lambda target: _unpack_files(tar, members, export_manifest, target, file)
+            )
             place.touch()
             _remove_old(cache)
-    return Export(file, found, place, signed)
+    return Export(file, export_manifest, place, signed)
 
 
-def _check_size(file: Path, found: Manifest) -> None:
+def _check_size(file: Path, export_manifest: Manifest) -> None:
     """Raise InputError if the file cannot have all that its manifest names, without reading it."""
-    size, least = file.stat().st_size, sum(one.size for one in found.files.values())
+    size, least = file.stat().st_size, sum(entry.size for entry in export_manifest.files.values())
     if size < least:
         raise InputError(f"the export is truncated: it has {size} bytes of more than {least}", file=file)
 
 
 def _remove_old(cache: Path) -> None:
     """Remove the exports that no run has used for longest."""
-    found = sorted((one for one in cache.iterdir() if one.is_dir()), key=lambda one: -one.stat().st_mtime)
-    for old in found[KEEP:]:
+    exports = sorted(
+        (folder for folder in cache.iterdir() if folder.is_dir()), key=lambda folder: -folder.stat().st_mtime
+    )
+    for old in exports[KEEP:]:
         shutil.rmtree(old)
 
 
@@ -112,10 +116,14 @@ def _read_signature(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> byt
 
 
 def _unpack_files(
-    tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], found: Manifest, target: Path, file: Path
+    tar: tarfile.TarFile,
+    members: Iterator[tarfile.TarInfo],
+    export_manifest: Manifest,
+    target: Path,
+    file: Path,
 ) -> None:
     """Write all files of the manifest below `target`. Raises InputError if one is missing or damaged."""
-    missing = dict(found.files)
+    missing = dict(export_manifest.files)
     for member in members:
         expected = missing.pop(member.name, None)
         content = tar.extractfile(member)
