@@ -30,11 +30,11 @@ def evaluate(
 
 
 def _evaluate_check(check: Check, fleet: Fleet) -> Iterator[Result]:
-    found: dict[str, list[Problem]] = {}
+    problems_by_host: dict[str, list[Problem]] = {}
     for problem in check.find(fleet):
-        found.setdefault(problem.host, []).append(problem)
+        problems_by_host.setdefault(problem.host, []).append(problem)
     for host in fleet.hosts:
-        problems = found.get(host.name, [])
+        problems = problems_by_host.get(host.name, [])
         for problem in problems:
             severity = problem.severity or check.severity
             if severity is Severity.ERROR and host.installed and not check.blocks_installed:

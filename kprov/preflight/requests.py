@@ -57,9 +57,9 @@ def request_listeners(host: PreflightHost) -> Requests:
         if port.component in own
     }
     ports = [
-        one.port
-        for one in components.list_traffic(host.variables)
-        if one.target in host.groups and one.port not in installed
+        traffic.port
+        for traffic in components.list_traffic(host.variables)
+        if traffic.target in host.groups and traffic.port not in installed
     ]
     return {"open": {"address": host.address, "ports": ports}} if ports else {}
 
@@ -73,23 +73,23 @@ def request_probes(
     """
     others = [other for other in hosts if other is not host]
     targets = [
-        (other.address, one.port)
+        (other.address, traffic.port)
         for other in others
-        for one in components.list_traffic(other.variables)
-        if one.sources & host.groups
-        and one.target in other.groups
-        and connectivity.is_listening(other, one.port)
+        for traffic in components.list_traffic(other.variables)
+        if traffic.sources & host.groups
+        and traffic.target in other.groups
+        and connectivity.is_listening(other, traffic.port)
     ]
-    found: Requests = {"repositories": {}}
+    requests: Requests = {"repositories": {}}
     if components.ETCD in host.groups:
-        found["fsync"] = {"path": host.variables.etcd_data_dir, "seconds": _MEASURE}
+        requests["fsync"] = {"path": host.variables.etcd_data_dir, "seconds": _MEASURE}
     if targets:
-        found["connect"] = {"targets": targets, "timeout": _CONNECT}
+        requests["connect"] = {"targets": targets, "timeout": _CONNECT}
     mtu = connectivity.read_mtu(host)
     if others and mtu:
-        found["ping"] = {
+        requests["ping"] = {
             "addresses": [other.address for other in others],
             "sizes": connectivity.list_packet_sizes(mtu),
             "timeout": _PING,
         }
-    return {name: request for name, request in found.items() if not _USERS[name] <= set(ignored)}
+    return {name: request for name, request in requests.items() if not _USERS[name] <= set(ignored)}

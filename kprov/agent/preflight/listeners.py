@@ -16,19 +16,19 @@ _TABLES = {"tcp": ("tcp", "0A"), "tcp6": ("tcp", "0A"), "udp": ("udp", "07"), "u
 
 def read_listeners(ports: list[int]) -> list[dict[str, Any]]:
     """Return the sockets that listen on these ports."""
-    found: dict[str, dict[str, Any]] = {}
+    sockets: dict[str, dict[str, Any]] = {}
     for file, (protocol, listening) in _TABLES.items():
         for row in read_lines(f"/proc/net/{file}")[1:]:
             words = row.split()
             address, _, port = words[1].partition(":")
             if words[3] == listening and int(port, 16) in ports:
-                found[words[9]] = {
+                sockets[words[9]] = {
                     "protocol": protocol,
                     "address": _parse_address(address),
                     "port": int(port, 16),
                 }
-    owners = _find_owners(set(found))
-    return [{**entry, **owners.get(inode, {})} for inode, entry in found.items()]
+    owners = _find_owners(set(sockets))
+    return [{**entry, **owners.get(inode, {})} for inode, entry in sockets.items()]
 
 
 def _parse_address(text: str) -> str:
@@ -40,27 +40,27 @@ def _parse_address(text: str) -> str:
 
 def _find_owners(inodes: set[str]) -> dict[str, dict[str, Any]]:
     """Return pid, name and systemd unit of the first process that has each socket open."""
-    left, found = set(inodes), {}
+    left, owners = set(inodes), {}
     for pid in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=int):
         if not left:
             break
         for inode in _list_sockets(pid) & left:
-            found[inode] = _describe_process(pid)
+            owners[inode] = _describe_process(pid)
             left.discard(inode)
-    return found
+    return owners
 
 
 def _list_sockets(pid: str) -> set[str]:
-    found = set()
+    inodes = set()
     try:
         for handle in os.listdir(f"/proc/{pid}/fd"):
             target = os.readlink(f"/proc/{pid}/fd/{handle}")
             if target.startswith("socket:["):
-                found.add(target[8:-1])
+                inodes.add(target[8:-1])
     except OSError:
         # The process has ended, or it closed the file.
         pass
-    return found
+    return inodes
 
 
 def _describe_process(pid: str) -> dict[str, Any]:

@@ -43,15 +43,15 @@ def read_network() -> dict[str, Any]:
 
 
 def _read_resolv_conf(path: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {"nameservers": [], "search": []}
+    settings: dict[str, list[str]] = {"nameservers": [], "search": []}
     for row in read_lines(path):
         words = row.split()
         if words[:1] == ["nameserver"]:
-            found["nameservers"] += words[1:2]
+            settings["nameservers"] += words[1:2]
         elif words[:1] in (["search"], ["domain"]):
             # The last of these lines counts.
-            found["search"] = words[1:]
-    return found
+            settings["search"] = words[1:]
+    return settings
 
 
 def try_repositories(root: str = "/etc/apt") -> dict[str, Any]:
@@ -66,14 +66,14 @@ def try_repositories(root: str = "/etc/apt") -> dict[str, Any]:
     addresses = {host: _resolve(host) for host, _ in sites}
     targets = [(addresses[host], port) for host, port in sites if not addresses[host].startswith("!")]
     connected = probes.connect_all(targets, timeout=_RESOLVE)
-    found = {}
+    outcomes = {}
     for host, port in sorted(sites):
         address = addresses[host]
         if address.startswith("!"):
-            found[host] = {"port": port, "resolved": False, "outcome": address[1:]}
+            outcomes[host] = {"port": port, "resolved": False, "outcome": address[1:]}
         else:
-            found[host] = {"port": port, "resolved": True, "outcome": connected[f"{address}:{port}"]}
-    return {"apt": os.path.isdir(root), "sites": found, "proxy": proxy[0] if proxy else ""}
+            outcomes[host] = {"port": port, "resolved": True, "outcome": connected[f"{address}:{port}"]}
+    return {"apt": os.path.isdir(root), "sites": outcomes, "proxy": proxy[0] if proxy else ""}
 
 
 def _find_sites(root: str) -> set[tuple[str, int]]:

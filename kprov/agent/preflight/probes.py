@@ -110,7 +110,7 @@ def ping_all(addresses: list[str], sizes: list[int], timeout: float) -> dict[str
                 with contextlib.suppress(OSError):
                     sock.sendto(_make_echo(ident, size), (address, 0))
         until = time.monotonic() + timeout
-        while any(len(found) < len(sizes) for found in answered.values()):
+        while any(len(replies) < len(sizes) for replies in answered.values()):
             left = until - time.monotonic()
             if left <= 0 or not select.select([sock], [], [], left)[0]:
                 break
@@ -119,7 +119,7 @@ def ping_all(addresses: list[str], sizes: list[int], timeout: float) -> dict[str
             kind, _, _, of, size = struct.unpack_from("!BBHHH", body)
             if kind == 0 and of == ident and address in answered:
                 answered[address].add(size)
-    return {address: sorted(found) for address, found in answered.items()}
+    return {address: sorted(replies) for address, replies in answered.items()}
 
 
 def _make_echo(ident: int, size: int) -> bytes:

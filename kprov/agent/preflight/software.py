@@ -56,13 +56,13 @@ def _read_units(names: list[str]) -> dict[str, dict[str, Any]]:
         )
     except OSError:
         return {}
-    found = {}
+    units = {}
     for block in out.split("\n\n"):
         values = dict(row.split("=", 1) for row in block.splitlines() if "=" in row)
         if values.get("LoadState") == "loaded":
             active = values["ActiveState"] in ("active", "activating", "reloading")
-            found[values["Id"]] = {"active": active, "path": values["FragmentPath"]}
-    return found
+            units[values["Id"]] = {"active": active, "path": values["FragmentPath"]}
+    return units
 
 
 def _find_packages(names: list[str]) -> list[str]:
@@ -70,12 +70,12 @@ def _find_packages(names: list[str]) -> list[str]:
     status = read_text("/var/lib/dpkg/status")
     if status is None:
         return _find_rpm_packages(names)
-    found = []
+    packages = []
     for stanza in status.split("\n\n"):
         name = stanza[9 : stanza.find("\n")]
         if name in names and "\nStatus: install ok installed" in f"\n{stanza}":
-            found.append(name)
-    return found
+            packages.append(name)
+    return packages
 
 
 def _find_rpm_packages(names: list[str]) -> list[str]:

@@ -14,16 +14,16 @@ _WRITES = 2000
 
 def read_space(paths: list[str]) -> dict[str, dict[str, Any]]:
     """Return mount point, device and free space for each folder, or for where it will be created."""
-    found = {}
+    spaces = {}
     for path in paths:
         existing = _find_existing(path)
         room = os.statvfs(existing)
-        found[path] = {
+        spaces[path] = {
             "mount": _find_mount(existing),
             "device": str(os.stat(existing).st_dev),
             "free_mb": room.f_bavail * room.f_frsize >> 20,
         }
-    return found
+    return spaces
 
 
 def measure_fsync(path: str, seconds: float) -> dict[str, Any]:

@@ -76,12 +76,12 @@ def _read_features(release: str) -> dict[str, bool | None]:
     """Return whether the kernel has each feature or can load it; None if that is unknown."""
     modules = _list_modules(release)
     filesystems = {row.split()[-1] for row in read_lines("/proc/filesystems")}
-    found: dict[str, bool | None] = {}
+    features: dict[str, bool | None] = {}
     for name, (files, module) in _FEATURES.items():
         there = any(os.path.exists(path) for path in files) or module in filesystems
-        found[name] = there or _has_module(module, modules)
-    found["nftables"] = _has_nftables() or _has_module("nf_tables", modules)
-    return found
+        features[name] = there or _has_module(module, modules)
+    features["nftables"] = _has_nftables() or _has_module("nf_tables", modules)
+    return features
 
 
 def _has_module(module: str, modules: set[str] | None) -> bool | None:

@@ -38,9 +38,10 @@ def is_listening(host: PreflightHost, port: int) -> bool:
     if host.probes is not None and port in host.probes.open.opened:
         return True
     return any(
-        conflicts(Port(one.component, port, host.address), listener) and is_own(host, one, listener)
-        for one in list_ports(host.groups, host.variables, host.address)
-        if one.port == port
+        conflicts(Port(candidate.component, port, host.address), listener)
+        and is_own(host, candidate, listener)
+        for candidate in list_ports(host.groups, host.variables, host.address)
+        if candidate.port == port
         for listener in host.facts.listeners
     )
 

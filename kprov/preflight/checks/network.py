@@ -87,13 +87,13 @@ def _find_exceeded_limits(host: str, servers: list[str], search: list[str]) -> I
 @for_each_host
 def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
     """Yield the host cannot resolve the names of its package repositories or proxy."""
-    found = host.probes.repositories if host.probes is not None else None
-    if found is None:
+    repositories = host.probes.repositories if host.probes is not None else None
+    if repositories is None:
         return
-    if not found.apt:
+    if not repositories.apt:
         text = "not checked: only the names of apt's repositories are tried"
         yield Problem(host.name, text, Severity.INFO, "resolve a name on the host: getent hosts NAME")
-    for name, site in found.sites.items():
+    for name, site in repositories.sites.items():
         if not site.resolved:
             servers = ", ".join(host.facts.network.resolv_conf.nameservers) or "none"
             yield Problem(host.name, f"cannot resolve {name}: {site.outcome} (nameservers: {servers})")
@@ -102,13 +102,13 @@ def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
 @for_each_host
 def find_unreachable_repositories(host: PreflightHost) -> Iterator[Problem]:
     """Yield a package repository does not answer."""
-    found = host.probes.repositories if host.probes is not None else None
-    if found is None:
+    repositories = host.probes.repositories if host.probes is not None else None
+    if repositories is None:
         return
-    if not found.apt:
+    if not repositories.apt:
         text = "not checked: only apt's repositories are tried"
         yield Problem(host.name, text, Severity.INFO, "try the repositories on the host: dnf makecache")
-    what = "the proxy of apt" if found.proxy else "the package repository"
-    for name, site in found.sites.items():
+    what = "the proxy of apt" if repositories.proxy else "the package repository"
+    for name, site in repositories.sites.items():
         if site.resolved and site.outcome != "open":
             yield Problem(host.name, f"cannot connect to {what} {name}:{site.port}: {site.outcome}")

@@ -44,13 +44,13 @@ def find_little_space(host: PreflightHost) -> Iterator[Problem]:
         if space is not None and space.free_mb < least:
             by_device.setdefault(space.device, []).append((path, least, variable))
     for short in by_device.values():
-        path, least, variable = max(short, key=lambda one: one[1])
+        path, least, variable = max(short, key=lambda entry: entry[1])
         space = host.facts.space[path]
         others = [other for other, _, _ in short if other != path]
         also = f" (also for {', '.join(others)})" if others else ""
         text = f"{space.mount} has {space.free_mb} MB free for {path}{also}; it needs {least} ({variable})"
         # etcd starts with less, and needs the rest only when its database grows up to the quota.
-        only_etcd = {one[2] for one in short} == {"preflight_etcd_disk_mb"}
+        only_etcd = {entry[2] for entry in short} == {"preflight_etcd_disk_mb"}
         yield Problem(host.name, text, Severity.WARNING if only_etcd else None)
 
 
@@ -71,13 +71,13 @@ def list_folders(host: PreflightHost) -> list[tuple[str, int, str]]:
 @for_each_host
 def find_slow_disk(host: PreflightHost) -> Iterator[Problem]:
     """Find synchronous writes that take longer than etcd recommends."""
-    found = host.probes.fsync if host.probes is not None else None
+    fsync = host.probes.fsync if host.probes is not None else None
     limit = host.variables.preflight_fsync_p99_ms
-    if found is not None and found.p99_ms > limit:
+    if fsync is not None and fsync.p99_ms > limit:
         folder = host.variables.etcd_data_dir
         text = (
-            f"99 % of {found.writes} synchronous writes to {folder} took up to {found.p99_ms:g} ms "
-            f"(half of them {found.p50_ms:g} ms); etcd recommends {limit:g} ms (preflight_fsync_p99_ms)"
+            f"99 % of {fsync.writes} synchronous writes to {folder} took up to {fsync.p99_ms:g} ms "
+            f"(half of them {fsync.p50_ms:g} ms); etcd recommends {limit:g} ms (preflight_fsync_p99_ms)"
         )
         yield Problem(host.name, text)
 

@@ -35,9 +35,11 @@ def find_unsupported(host: PreflightHost) -> Iterator[Problem]:
 @for_each_host
 def find_architecture(host: PreflightHost) -> Iterator[Problem]:
     """Yield the bundle has no libraries for the processor."""
-    found = host.facts.system.architecture
-    if found not in ARCHITECTURES:
-        yield Problem(host.name, f"the architecture is {found}; kprov supports {' and '.join(ARCHITECTURES)}")
+    architecture = host.facts.system.architecture
+    if architecture not in ARCHITECTURES:
+        yield Problem(
+            host.name, f"the architecture is {architecture}; kprov supports {' and '.join(ARCHITECTURES)}"
+        )
 
 
 @for_each_host
