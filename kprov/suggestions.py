@@ -33,16 +33,16 @@ def hint(word: str, known: Iterable[str]) -> str:
     return "" if name is None else f"; did you mean {name!r}?"
 
 
-def _mistakes(one: str, other: str) -> int:
+def _mistakes(word: str, other: str) -> int:
     """Return the optimal string alignment distance: edits of single letters and swaps of neighbours."""
     before: list[int] = []
     row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, 1):
+    for number, letter in enumerate(word, 1):
         previous, before = before, row
         row = [number]
         for place, wanted in enumerate(other, 1):
             cost = min(before[place] + 1, row[-1] + 1, before[place - 1] + (letter != wanted))
-            if number > 1 and place > 1 and letter == other[place - 2] and one[number - 2] == wanted:
+            if number > 1 and place > 1 and letter == other[place - 2] and word[number - 2] == wanted:
                 cost = min(cost, previous[place - 2] + 1)
             row.append(cost)
     return row[-1]

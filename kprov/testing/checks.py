@@ -38,9 +38,9 @@ def check_host(
     wanted = name or host.backend.get_hostname()
     with open_cluster(Path(inventory)) as cluster:
         described = describe_cluster(cluster, cluster.members(*GROUPS), wait)
-    me = next((one for one in described.hosts if one.name == wanted), None)
+    me = next((cluster_host for cluster_host in described.hosts if cluster_host.name == wanted), None)
     if me is None:
-        known = ", ".join(one.name for one in described.hosts)
+        known = ", ".join(cluster_host.name for cluster_host in described.hosts)
         raise InputError(f"no host {wanted!r} in the cluster; it has {known}", file=Path(inventory))
     return run_selected(me, host, described, checks, wait=wait)
 

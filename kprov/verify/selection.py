@@ -33,10 +33,10 @@ def run_selected(
     startup = Startup(wait)
 
     def look_at_units() -> list[CheckResult]:
-        found = runner.check_area(runner.UNITS, me, host, cluster)
+        unit_results = runner.check_area(runner.UNITS, me, host, cluster)
         # Any running unit shows whether components are starting. Units that no pattern names may be missing.
-        startup.observe([result for result in found if result.ok])
-        return select(found, patterns)
+        startup.observe([result for result in unit_results if result.ok])
+        return select(unit_results, patterns)
 
     results = startup.check_until_started(look_at_units)
     for area, look in _list_areas(me, host, cluster, wait):

@@ -137,10 +137,10 @@ def judge_authorities(
 ) -> Finding:
     """Judge the authorities (PEM) that a host trusts by those of the operator's machine, and by the time."""
     try:
-        found = x509.load_pem_x509_certificates(pem.encode())
+        authorities = x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
         return Finding(path, ok=False, detail="missing or not a certificate")
-    if set(found) != set(expected):
+    if set(authorities) != set(expected):
         return Finding(path, ok=False, detail=f"not this cluster's {authority_name}; repair it: kprov up")
     end = expected[0].not_valid_after_utc
     if now > end:
@@ -262,5 +262,5 @@ def find_missing_addresses(pem: str, addresses: Iterable[str]) -> list[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return list(addresses)
-    found = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
-    return [address for address in addresses if address not in found]
+    named_addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    return [address for address in addresses if address not in named_addresses]

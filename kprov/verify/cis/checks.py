@@ -97,9 +97,9 @@ def mode(pattern: str, limit: int, reason: str = "") -> Check:
     """No file that the pattern matches has a permission beyond the limit."""
 
     def check(facts: HostFacts) -> Judgement:
-        found = _match(facts, pattern)
-        wide = [f"{path} {bits}" for path, (bits, _) in found.items() if int(bits, 8) & ~limit]
-        return _judge_files(facts, pattern, found, wide, f"mode at most {limit:o}", reason)
+        matches = _match(facts, pattern)
+        wide = [f"{path} {bits}" for path, (bits, _) in matches.items() if int(bits, 8) & ~limit]
+        return _judge_files(facts, pattern, matches, wide, f"mode at most {limit:o}", reason)
 
     return check
 
@@ -108,9 +108,9 @@ def owner(pattern: str, *owners: str, reason: str = "") -> Check:
     """Every file that the pattern matches has one of these owners."""
 
     def check(facts: HostFacts) -> Judgement:
-        found = _match(facts, pattern)
-        others = [f"{path} {who}" for path, (_, who) in found.items() if who not in owners]
-        return _judge_files(facts, pattern, found, others, " or ".join(owners), reason)
+        matches = _match(facts, pattern)
+        others = [f"{path} {who}" for path, (_, who) in matches.items() if who not in owners]
+        return _judge_files(facts, pattern, matches, others, " or ".join(owners), reason)
 
     return check
 
@@ -143,13 +143,13 @@ def expand(pattern: str, facts: HostFacts) -> str:
 def _judge_files(
     facts: HostFacts,
     pattern: str,
-    found: dict[str, tuple[str, str]],
+    matches: dict[str, tuple[str, str]],
     wrong: list[str],
     expected: str,
     reason: str,
 ) -> Judgement:
-    if not found:
+    if not matches:
         return Judgement(FAIL, f"there is no {expand(pattern, facts)}")
     evidence = ", ".join(sorted(wrong)[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-    files = next(iter(found)) if len(found) == 1 else f"{len(found)} files"
+    files = next(iter(matches)) if len(matches) == 1 else f"{len(matches)} files"
     return judge(evidence or f"{files}: {expected}", ok=not wrong, reason=reason)
