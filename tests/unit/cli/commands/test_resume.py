@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -23,7 +24,7 @@ all:
 def write_journal(inventory: Path, number: int, command: str, *, ok: bool) -> Path:
     folder = inventory / "artifacts" / "journal"
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"event": "run", "command": command, "limit": None},
         {"event": "task", "host": "a", "key": "1", "outcome": "changed"},
         {"event": "end", "ok": ok},
