@@ -212,7 +212,7 @@ class _App:
         return str(found.get("handler") or "")
 
     async def _get_runtime_features(self, pod: Pod) -> pb.RuntimeHandlerFeatures:
-        """Return what the handler of the pod can do, by the runtime's own word. Raises ContainerConfigError."""
+        """Return what the pod's handler can do, as the runtime says. Raises ContainerConfigError."""
         try:
             handler = await self._get_runtime_handler(pod)
         except ClientError as error:
