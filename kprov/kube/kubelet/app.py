@@ -208,8 +208,8 @@ class _App:
         name = pod.spec.runtime_class_name
         if not name or self._client is None:
             return ""
-        found = await self._client.resource("node.k8s.io", "v1", "runtimeclasses").get(name)
-        return str(found.get("handler") or "")
+        runtime_class = await self._client.resource("node.k8s.io", "v1", "runtimeclasses").get(name)
+        return str(runtime_class.get("handler") or "")
 
     async def _get_runtime_features(self, pod: Pod) -> pb.RuntimeHandlerFeatures:
         """Return what the pod's handler can do, as the runtime says. Raises ContainerConfigError."""

@@ -384,7 +384,7 @@ class Kubelet:
         )
 
     async def _get_pull_secrets(self, pod: Pod) -> list[JsonObject]:
-        found = []
+        secrets = []
         for reference in pod.spec.image_pull_secrets:
             secret = await self._deps.objects.get_object("secrets", pod.metadata.namespace, reference.name)
             if secret is None:
@@ -394,8 +394,8 @@ class Kubelet:
                 )
                 self._deps.events.send_pod_event(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
             else:
-                found.append(secret)
-        return found
+                secrets.append(secret)
+        return secrets
 
     async def make_environment(
         self,

@@ -36,9 +36,9 @@ class ObjectCache:
         """Return the object, None if it does not exist. Raises ClientError."""
         watch = self._watches.get((kind, namespace, name))
         if watch is not None and watch.informer.has_synced:
-            found = watch.informer.get(namespace, name)
-            if found is not None:
-                return found
+            obj = watch.informer.get(namespace, name)
+            if obj is not None:
+                return obj
         if self._client is None:
             return None
         try:

@@ -156,7 +156,7 @@ class KubeletConfiguration:
 
 #: The paths of the fields that this kubelet acts on. The list of periods is read on its own.
 _SERVED: Final = frozenset(
-    each.metadata["path"] for each in fields(KubeletConfiguration) if "path" in each.metadata
+    setting.metadata["path"] for setting in fields(KubeletConfiguration) if "path" in setting.metadata
 ) | {_PERIODS}
 #: Durations that may be zero.
 _ZERO_DURATIONS: Final = frozenset({
@@ -174,15 +174,15 @@ def read_document(config: KubeletConfiguration, document: JsonObject) -> None:
             "strict decoding error: " + ", ".join(f'unknown field "{path}"' for path in unknown)
         )
     config.unserved_fields = field_table.find_unserved(document)
-    for each in fields(config):
-        if (path := each.metadata.get("path")) is None:
+    for setting in fields(config):
+        if (path := setting.metadata.get("path")) is None:
             continue
         value = field_table.get_value(document, path)
         if value is not None:
-            read = _read_value(path, value, each.metadata["read"])
+            read = _read_value(path, value, setting.metadata["read"])
             # Go's decoder cannot tell a zero duration from a missing one: tools write such fields out.
-            if read or each.metadata["read"] is not _read_seconds or path in _ZERO_DURATIONS:
-                setattr(config, each.name, read)
+            if read or setting.metadata["read"] is not _read_seconds or path in _ZERO_DURATIONS:
+                setattr(config, setting.name, read)
     if "evictionHard" not in document:
         config.eviction_hard = dict(DEFAULT_EVICTION_HARD)
     _check_shutdown_grace(config, document)

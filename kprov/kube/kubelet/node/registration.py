@@ -76,7 +76,7 @@ class NodeReporter:
         name, config = self._config.node_name, self._config
         if config.register_node:
             status = self._builder.build({})
-            node = {
+            document = {
                 "apiVersion": "v1",
                 "kind": "Node",
                 "metadata": {
@@ -89,21 +89,21 @@ class NodeReporter:
                 "status": status,
             }
             try:
-                made = await self._nodes.create(node)
+                made = await self._nodes.create(document)
             except ApiError as error:
                 if not error.is_already_exists:
                     raise
             else:
                 log.info("registered node %s", name)
                 return made
-        found = await self._nodes.get(name)
-        labels = found["metadata"].get("labels") or {}
+        node = await self._nodes.get(name)
+        labels = node["metadata"].get("labels") or {}
         expected = {**{key: info.make_labels(config)[key] for key in _OWNED_LABELS}, **config.node_labels}
         missing = {key: value for key, value in expected.items() if labels.get(key) != value}
         if missing:
-            found = await self._nodes.patch(name, {"metadata": {"labels": missing}})
+            node = await self._nodes.patch(name, {"metadata": {"labels": missing}})
         log.info("node %s exists already", name)
-        return found
+        return node
 
     async def _report_periodically(self) -> None:
         while True:

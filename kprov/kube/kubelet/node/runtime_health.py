@@ -25,12 +25,12 @@ class RuntimeHealth:
 
     def list_problems(self) -> list[str]:
         """Why the node is not ready, in upstream's words."""
-        found = []
+        problems = []
         if self.runtime_problem:
-            found.append(self.runtime_problem)
+            problems.append(self.runtime_problem)
         if self.network_problem:
-            found.append(f"container runtime network not ready: {self.network_problem}")
-        return found
+            problems.append(f"container runtime network not ready: {self.network_problem}")
+        return problems
 
     async def check(self) -> None:
         """Ask the runtime and call `on_change` if its status changed."""

@@ -77,13 +77,13 @@ class StaticPodSource:
                 pass
 
     async def _read(self) -> None:
-        found = await asyncio.to_thread(read_folder, self._config.static_pod_path, self._config.node_name)
+        documents = await asyncio.to_thread(read_folder, self._config.static_pod_path, self._config.node_name)
         for key, document in list(self._pods.items()):
             uid = document["metadata"]["uid"]
-            if key not in found or found[key]["metadata"]["uid"] != uid:
+            if key not in documents or documents[key]["metadata"]["uid"] != uid:
                 self._sink.remove_pod(uid)
                 del self._pods[key]
-        for key, document in found.items():
+        for key, document in documents.items():
             if key not in self._pods:
                 self._pods[key] = document
                 self._sink.set_pod(document)
@@ -91,7 +91,7 @@ class StaticPodSource:
 
 def read_folder(folder: str, node_name: NodeName) -> dict[str, JsonObject]:
     """Pods by "namespace/name" of all files whose names do not start with a dot. Bad files are logged."""
-    found: dict[str, JsonObject] = {}
+    documents: dict[str, JsonObject] = {}
     path = Path(folder)
     files = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
     for file in files:
@@ -103,8 +103,8 @@ def read_folder(folder: str, node_name: NodeName) -> dict[str, JsonObject]:
         except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
             log.warning("ignoring %s, it has no valid pod: %s", file, error)
             continue
-        found[get_key(document)] = document
-    return found
+        documents[get_key(document)] = document
+    return documents
 
 
 def prepare(document: Any, source: str, node_name: NodeName) -> JsonObject:

@@ -92,22 +92,22 @@ class ProbeWorker:
             return True
         if status.get("phase") in {"Failed", "Succeeded"}:
             return False
-        found = _find_container_status(status, self._container.name)
-        if found is None or not found.get("containerID"):
+        container_status = _find_container_status(status, self._container.name)
+        if container_status is None or not container_status.get("containerID"):
             return True
-        container_id = found["containerID"].rpartition("://")[2]
+        container_id = container_status["containerID"].rpartition("://")[2]
         if container_id != self.container_id:
-            self._set_container(container_id, found)
+            self._set_container(container_id, container_status)
         if self._on_hold:
             return True
-        if not found["state"].get("running"):
-            return self._handle_stopped_container(found)
+        if not container_status["state"].get("running"):
+            return self._handle_stopped_container(container_status)
         if pod_queries.is_being_deleted(self.pod) and self._kind != READINESS:
             self._set_result(success=True)
             return False
-        if not await self._wait_initial_delay(found):
+        if not await self._wait_initial_delay(container_status):
             return True
-        if bool(found.get("started")) == (self._kind == STARTUP):
+        if bool(container_status.get("started")) == (self._kind == STARTUP):
             return True
         success = await self._manager.probe(self._kind, self.pod, status, self._container, container_id)
         self._count_result(container_id, success=success)
@@ -116,27 +116,30 @@ class ProbeWorker:
     def _set_result(self, *, success: bool) -> None:
         self._manager.set_result(self._kind, self.container_id, self.pod.uid, success=success)
 
-    def _handle_stopped_container(self, found: JsonObject) -> bool:
+    def _handle_stopped_container(self, container_status: JsonObject) -> bool:
         """Whether the container may run again."""
         self._set_result(success=False)
         policy = pod_queries.get_restart_policy(self.pod, self._container)
-        return not found["state"].get("terminated") or policy != "Never"
+        return not container_status["state"].get("terminated") or policy != "Never"
 
-    async def _wait_initial_delay(self, found: JsonObject) -> bool:
+    async def _wait_initial_delay(self, container_status: JsonObject) -> bool:
         """Wait at most one period. False when more than that is left of initialDelaySeconds."""
-        left = _get_start_time(found) + self._spec.initial_delay_seconds - time.time()
+        left = _get_start_time(container_status) + self._spec.initial_delay_seconds - time.time()
         if left > 0:
             await asyncio.sleep(min(left, self._period))
         return left <= self._period
 
-    def _set_container(self, container_id: str, found: JsonObject) -> None:
+    def _set_container(self, container_id: str, container_status: JsonObject) -> None:
         """Go on with a new container of the same name."""
         if self.container_id:
             self._manager.remove_result(self._kind, self.container_id, self.pod.uid)
         self.container_id = container_id
         self._on_hold, self._last, self._streak = False, None, 0
         initial = _INITIAL_RESULTS[self._kind]
-        if initial is not None and _get_start_time(found) >= self._manager.started_at - _RESTART_GRACE:
+        if (
+            initial is not None
+            and _get_start_time(container_status) >= self._manager.started_at - _RESTART_GRACE
+        ):
             self._set_result(success=initial)
 
     def _count_result(self, container_id: str, *, success: bool) -> None:
@@ -153,9 +156,9 @@ class ProbeWorker:
             self._streak = 0
 
 
-def _get_start_time(found: JsonObject) -> float:
+def _get_start_time(container_status: JsonObject) -> float:
     """Unix time of the start of a running container, now if it is not known."""
-    running = found["state"].get("running") or {}
+    running = container_status["state"].get("running") or {}
     return timestamps.seconds(running["startedAt"]) if running.get("startedAt") else time.time()
 
 

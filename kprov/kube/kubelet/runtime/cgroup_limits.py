@@ -31,24 +31,24 @@ class CgroupLimits:
         elif self.quota:
             cpu |= {"cpu.cfs_period_us": str(self.period), "cpu.cfs_quota_us": str(self.quota)}
         file = "memory.max" if version_2 else "memory.limit_in_bytes"
-        found = {"cpu": cpu, "memory": {file: str(self.memory)} if self.memory else {}}
-        return found | ({"pids": {"pids.max": str(self.pids)}} if self.pids else {})
+        files = {"cpu": cpu, "memory": {file: str(self.memory)} if self.memory else {}}
+        return files | ({"pids": {"pids.max": str(self.pids)}} if self.pids else {})
 
     def list_properties(self, *, version_2: bool) -> list[str]:
         """Properties of a slice for `systemctl set-property`."""
-        found = []
+        properties = []
         if self.shares is not None:
             weight = f"CPUWeight={_compute_weight(self.shares)}"
-            found.append(weight if version_2 else f"CPUShares={self.shares}")
+            properties.append(weight if version_2 else f"CPUShares={self.shares}")
         if self.quota:
             # systemd takes hundredths of a percent of one CPU.
             percent = round(self.quota / self.period * 100, 2)
-            found += [f"CPUQuota={percent:.2f}%", f"CPUQuotaPeriodSec={self.period}us"]
+            properties += [f"CPUQuota={percent:.2f}%", f"CPUQuotaPeriodSec={self.period}us"]
         if self.memory:
-            found.append(f"{'MemoryMax' if version_2 else 'MemoryLimit'}={self.memory}")
+            properties.append(f"{'MemoryMax' if version_2 else 'MemoryLimit'}={self.memory}")
         if self.pids:
-            found.append(f"TasksMax={self.pids}")
-        return found
+            properties.append(f"TasksMax={self.pids}")
+        return properties
 
 
 def compute_pod_limits(pod: Pod, config: KubeletConfiguration) -> CgroupLimits:

@@ -46,11 +46,11 @@ class CgroupManager:
             resources.BURSTABLE: cgroup_limits.compute_burstable_limits(pods),
             resources.BEST_EFFORT: cgroup_limits.BEST_EFFORT_LIMITS,
         }
-        found = []
+        problems = []
         for qos, wanted in limits.items():
             path = cgroups.render_cgroup(["kubepods", qos.lower()], self._config)
-            found += self._apply(path, wanted)
-        return found
+            problems += self._apply(path, wanted)
+        return problems
 
     def remove_pod_cgroup(self, pod: Pod) -> None:
         """Remove the pod's cgroups after its containers are gone."""

@@ -67,8 +67,8 @@ class ContainerKiller:
         started = time.monotonic()
         try:
             async with asyncio.timeout(grace):
-                found = await pod_state.read_pod_state(self._cri, pod.uid)
-                address = get_pod_address(pod, found.ips, self._config)
+                runtime_state = await pod_state.read_pod_state(self._cri, pod.uid)
+                address = get_pod_address(pod, runtime_state.ips, self._config)
                 await self._handlers.run(hook, container, state.id, address, float(grace))
         except (HandlerError, TimeoutError) as error:
             log.info("%s: preStop hook of %s: %s", pod_queries.format_pod(pod), state.name, error)

@@ -56,14 +56,14 @@ async def _read_all_keys(namespace: str, source: EnvFromSource, get_object: Obje
     else:
         reference, resource, kind = source.secret_ref, "secrets", "secret"
     name = reference.name if reference is not None else ""
-    found = await get_object(resource, namespace, name)
-    if found is None:
+    obj = await get_object(resource, namespace, name)
+    if obj is None:
         if reference is not None and reference.optional:
             return {}
         raise ContainerConfigError(f'{kind} "{name}" not found')
     values = {
         source.prefix + key: _decode(text) if resource == "secrets" else str(text)
-        for key, text in (found.get("data") or {}).items()
+        for key, text in (obj.get("data") or {}).items()
     }
     return {key: text for key, text in values.items() if _ENV_NAME.fullmatch(key)}
 
@@ -95,12 +95,12 @@ async def _read_key(
 ) -> str | None:
     """None for an optional key that does not exist."""
     name, key = selector.name, selector.key
-    found = await get_object(resource, namespace, name)
-    if found is None:
+    obj = await get_object(resource, namespace, name)
+    if obj is None:
         if selector.optional:
             return None
         raise ContainerConfigError(f'{kind.lower()} "{name}" not found')
-    data = found.get("data") or {}
+    data = obj.get("data") or {}
     if key not in data:
         if selector.optional:
             return None

@@ -169,23 +169,23 @@ class _InitContainers:
         self._actions.init_to_start = self._start[::-1]
         return self._initialized
 
-    def _compute_container(self, index: int, found: ContainerState, *, passed: bool) -> None:
+    def _compute_container(self, index: int, container_state: ContainerState, *, passed: bool) -> None:
         """Decide about an init container. passed: a later one has run, so the next one needs no start."""
         container = self._containers[index]
         is_sidecar = pod_queries.is_sidecar(container)
-        if found.state == CREATED or (found.state == EXITED and is_sidecar):
+        if container_state.state == CREATED or (container_state.state == EXITED and is_sidecar):
             self._start.append(container)
-        elif found.state == RUNNING:
-            if is_sidecar and self._has_sidecar_started(container, found):
+        elif container_state.state == RUNNING:
+            if is_sidecar and self._has_sidecar_started(container, container_state):
                 self._go_on_after(index, passed=passed)
-        elif has_succeeded(found):
+        elif has_succeeded(container_state):
             self._go_on_after(index, passed=False)
         elif not is_sidecar and pod_queries.get_restart_policy(self._pod, container) == "Never":
             self._actions.kill_pod = True
         else:
-            if found.state == UNKNOWN:
+            if container_state.state == UNKNOWN:
                 text = 'Init container is in "unknown" state, try killing it before restart'
-                self._actions.to_kill.append(ContainerToKill(found, text))
+                self._actions.to_kill.append(ContainerToKill(container_state, text))
             self._start.append(container)
 
     def _go_on_after(self, index: int, *, passed: bool) -> None:
@@ -194,21 +194,27 @@ class _InitContainers:
         elif not passed:
             self._start.append(self._containers[index + 1])
 
-    def _has_sidecar_started(self, container: Container, found: ContainerState) -> bool:
+    def _has_sidecar_started(self, container: Container, container_state: ContainerState) -> bool:
         """Whether the containers after it may start. Replaces the sidecar if a probe failed."""
         name = container.name
         if container.startup_probe:
-            result = self._startup(found.id)
+            result = self._startup(container_state.id)
             if result is False:
-                self._replace(container, found, f"Init container {name} failed startup probe", "StartupProbe")
+                self._replace(
+                    container, container_state, f"Init container {name} failed startup probe", "StartupProbe"
+                )
             if not result:
                 return False
-        if found.hash and found.hash != hash_container(container):
-            self._replace(container, found, f"Init container {name} definition changed")
-        elif container.liveness_probe and self._liveness(found.id) is False:
-            self._replace(container, found, f"Init container {name} failed liveness probe", "LivenessProbe")
+        if container_state.hash and container_state.hash != hash_container(container):
+            self._replace(container, container_state, f"Init container {name} definition changed")
+        elif container.liveness_probe and self._liveness(container_state.id) is False:
+            self._replace(
+                container, container_state, f"Init container {name} failed liveness probe", "LivenessProbe"
+            )
         return True
 
-    def _replace(self, container: Container, found: ContainerState, message: str, reason: str = "") -> None:
-        self._actions.to_kill.append(ContainerToKill(found, message, reason))
+    def _replace(
+        self, container: Container, container_state: ContainerState, message: str, reason: str = ""
+    ) -> None:
+        self._actions.to_kill.append(ContainerToKill(container_state, message, reason))
         self._start.append(container)

@@ -136,8 +136,8 @@ class UserNamespaces:
                 content = folder.read_file(_FILE)
         except (FileNotFoundError, NotADirectoryError):
             return
-        found = msgspec.json.decode(content, type=_Mappings)
-        uids, gids = found.uid_mappings, found.gid_mappings
+        mappings = msgspec.json.decode(content, type=_Mappings)
+        uids, gids = mappings.uid_mappings, mappings.gid_mappings
         if len(uids) != 1 or uids != gids or uids[0].container_id != 0:
             raise ValueError("expected one range for UIDs and GIDs, with ID 0 of the container")
         host_id, length = uids[0].host_id, uids[0].length

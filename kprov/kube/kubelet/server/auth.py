@@ -91,12 +91,12 @@ class KubeletAuth:
             return None
         status, user = answer.get("status") or {}, None
         if status.get("authenticated"):
-            found = status.get("user") or {}
+            user_info = status.get("user") or {}
             user = User(
-                found.get("username", ""),
-                tuple(found.get("groups") or ()),
-                found.get("uid", ""),
-                found.get("extra") or {},
+                user_info.get("username", ""),
+                tuple(user_info.get("groups") or ()),
+                user_info.get("uid", ""),
+                user_info.get("extra") or {},
             )
         _store(self._tokens, key, (time.monotonic() + _TOKEN_TTL, user))
         return user

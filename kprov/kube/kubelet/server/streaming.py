@@ -36,7 +36,9 @@ _CLOSE: Final = 255
 def offers_subprotocol(request: Request, subprotocol: str) -> bool:
     """Whether the client offers that WebSocket subprotocol."""
     offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", []))
-    return request.upgrade == "websocket" and subprotocol in [each.strip() for each in offered.split(",")]
+    return request.upgrade == "websocket" and subprotocol in [
+        protocol.strip() for protocol in offered.split(",")
+    ]
 
 
 async def bridge_remote_command(

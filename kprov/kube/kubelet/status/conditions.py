@@ -84,11 +84,13 @@ def _make_ready(pod: Pod, containers: JsonObject, others: Sequence[JsonObject]) 
     messages = []
     for gate in pod.spec.readiness_gates:
         kind = gate.condition_type
-        found = next((item for item in others if item["type"] == kind), None)
-        if found is None:
+        condition = next((item for item in others if item["type"] == kind), None)
+        if condition is None:
             messages.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
-        elif found["status"] != "True":
-            messages.append(f'the status of pod readiness gate "{kind}" is not "True", but {found["status"]}')
+        elif condition["status"] != "True":
+            messages.append(
+                f'the status of pod readiness gate "{kind}" is not "True", but {condition["status"]}'
+            )
     if messages:
         return _make_condition("Ready", False, "ReadinessGatesNotReady", ", ".join(messages))
     return _make_condition("Ready", True)

@@ -91,12 +91,12 @@ def _fits(requirements: ResourceRequirements, actual: RuntimeResources) -> bool:
 
 def _correct(known: ResourceRequirements, actual: RuntimeResources) -> ResourceRequirements:
     """Return the amounts of the runtime in place of those that differ."""
-    found: dict[str, Any] = msgspec.to_builtins(known)
-    requests, limits = dict(found.get("requests") or {}), dict(found.get("limits") or {})
+    document: dict[str, Any] = msgspec.to_builtins(known)
+    requests, limits = dict(document.get("requests") or {}), dict(document.get("limits") or {})
     if actual.cpu_shares > resources.MIN_SHARES:
         requests["cpu"] = f"{-(-actual.cpu_shares * 1000 // resources.SHARES_PER_CPU)}m"
     if actual.cpu_quota > 0 and actual.cpu_period:
         limits["cpu"] = f"{actual.cpu_quota * 1000 // actual.cpu_period}m"
     if actual.memory_limit:
         limits["memory"] = str(Quantity.of(actual.memory_limit, BINARY_SI))
-    return convert(found | {"requests": requests, "limits": limits}, ResourceRequirements)
+    return convert(document | {"requests": requests, "limits": limits}, ResourceRequirements)

@@ -36,12 +36,12 @@ def _is_initialized(pod: Pod, init: list[JsonObject], app: list[JsonObject]) -> 
     if any(_has_ended_before(item) or "waiting" not in item["state"] for item in app):
         return True
     last = pod.spec.init_containers[-1]
-    found = next((item for item in init if item["name"] == last.name), None)
-    if found is None:
+    container_status = next((item for item in init if item["name"] == last.name), None)
+    if container_status is None:
         return False
     if pod_queries.is_sidecar(last):
-        return bool("running" in found["state"] and found.get("started"))
-    ends = [(found.get(field) or {}).get("terminated") for field in ("state", "lastState")]
+        return bool("running" in container_status["state"] and container_status.get("started"))
+    ends = [(container_status.get(field) or {}).get("terminated") for field in ("state", "lastState")]
     return any(end is not None and not end.get("exitCode") for end in ends)
 
 

@@ -87,13 +87,13 @@ class VolumeManager:
 
         Raises VolumeError naming all.
         """
-        found: dict[str, BoundVolume] = {}
+        bound_volumes: dict[str, BoundVolume] = {}
         problems: dict[str, str] = {}
         for volume in pod.spec.volumes:
             name = volume["name"]
             if claims.is_claimed(volume) and claims.is_used(pod, name):
                 try:
-                    found[name] = await self._claimed.read_volume(pod, volume)
+                    bound_volumes[name] = await self._claimed.read_volume(pod, volume)
                 except VolumeError as error:
                     problems[name] = str(error)
         if problems:
@@ -102,7 +102,7 @@ class VolumeManager:
                 f"Unable to attach or mount volumes: unmounted volumes={names}, unattached volumes=[], "
                 f"failed to process volumes={names}: {'; '.join(problems.values())}"
             )
-        return found
+        return bound_volumes
 
     async def _mount_claimed_volume(self, pod: Pod, volume: BoundVolume) -> None:
         if volume.is_block:

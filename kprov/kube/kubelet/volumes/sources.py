@@ -93,13 +93,13 @@ async def _read_object(
     pod: Pod, resource: str, source: JsonObject, name: str, mode: int, sources: VolumeSources
 ) -> Files:
     """Return the keys of a config map or secret that `source` selects."""
-    found = await sources.get_object(resource, pod.metadata.namespace, name)
+    obj = await sources.get_object(resource, pod.metadata.namespace, name)
     kind = "configmap" if resource == "configmaps" else "secret"
-    if found is None:
+    if obj is None:
         if source.get("optional"):
             return {}
         raise VolumeError(f'{kind} "{name}" not found')
-    data = _read_data(found, resource)
+    data = _read_data(obj, resource)
     if not source.get("items"):
         return {key: Projection(value, mode) for key, value in data.items()}
     files = {}
@@ -111,12 +111,12 @@ async def _read_object(
     return files
 
 
-def _read_data(found: JsonObject, resource: str) -> dict[str, bytes]:
-    values: dict[str, Any] = found.get("data") or {}
+def _read_data(obj: JsonObject, resource: str) -> dict[str, bytes]:
+    values: dict[str, Any] = obj.get("data") or {}
     if resource == "secrets":
         return {key: base64.b64decode(text) for key, text in values.items()}
     data = {key: str(text).encode() for key, text in values.items()}
-    return data | {key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()}
+    return data | {key: base64.b64decode(text) for key, text in (obj.get("binaryData") or {}).items()}
 
 
 def _render_fields(

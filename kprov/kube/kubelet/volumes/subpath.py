@@ -62,15 +62,15 @@ def _mount_at(descriptor: int, pod: Directory, target: str) -> None:
 
 
 def _make_mount_point(parent: Directory, name: str, *, directory: bool) -> None:
-    found = parent.get_status(name)
-    if found is not None and stat.S_ISDIR(found.st_mode) != directory:
+    status = parent.get_status(name)
+    if status is not None and stat.S_ISDIR(status.st_mode) != directory:
         # The volume had a file here before and has a directory now, or the other way round.
         if directory:
             parent.unlink(name)
         else:
             parent.remove_directory(name)
-        found = None
+        status = None
     if directory:
         parent.make_directory(name, 0o750).close()
-    elif found is None:
+    elif status is None:
         parent.create_file(name, b"", 0o640)
