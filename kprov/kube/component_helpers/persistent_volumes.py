@@ -124,7 +124,9 @@ def list_candidates(
     reserved = [volume for volume in fitting if is_reserved_for(volume, claim)]
     if reserved:
         return reserved[:1]
-    free = [each for each in fitting if get_claim_reference(each) is None and _is_offered(claim, each)]
+    free = [
+        volume for volume in fitting if get_claim_reference(volume) is None and _is_offered(claim, volume)
+    ]
     return sorted(free, key=get_capacity)
 
 

@@ -89,9 +89,9 @@ def raise_amounts(total: Amounts, part: Amounts) -> None:
 class _Statuses:
     def __init__(self, status: JsonMapping) -> None:
         self._by_name = {
-            each["name"]: each
+            container_status["name"]: container_status
             for kind in ("containerStatuses", "initContainerStatuses")
-            for each in status.get(kind) or ()
+            for container_status in status.get(kind) or ()
         }
         self._is_resize_infeasible = any(
             condition.get("type") == "PodResizePending" and condition.get("reason") == "Infeasible"
@@ -112,11 +112,11 @@ class _Statuses:
 
         Without spec if a resize is infeasible.
         """
-        found = {} if self._is_resize_infeasible else dict(wanted)
-        raise_amounts(found, parse_amounts(actual))
+        amounts = {} if self._is_resize_infeasible else dict(wanted)
+        raise_amounts(amounts, parse_amounts(actual))
         if part == "requests":
-            raise_amounts(found, parse_amounts(allocated))
-        return found
+            raise_amounts(amounts, parse_amounts(allocated))
+        return amounts
 
 
 def _pod_level(spec: JsonMapping, status: JsonMapping, part: str, states: _Statuses) -> Amounts:

@@ -9,12 +9,12 @@ from kprov.kube.component_helpers.volume_secrets import list_volume_secrets
 def list_secret_names(pod: Pod) -> set[str]:
     """Return the names of the secrets, in the pod's namespace."""
     spec = pod.spec
-    found = {reference.name for reference in spec.image_pull_secrets}
+    names = {reference.name for reference in spec.image_pull_secrets}
     for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):
-        found.update(_list_environment(container))
+        names.update(_list_environment(container))
     for volume in spec.volumes:
-        found.update(list_volume_secrets(volume))
-    return found - {""}
+        names.update(list_volume_secrets(volume))
+    return names - {""}
 
 
 def _list_environment(container: Container) -> Iterator[str]:

@@ -30,7 +30,7 @@ class PersistentVolumeClaims(Evaluator):
         return not subresource and operation in {"CREATE", "UPDATE"}
 
     def measures(self, name: str) -> bool:
-        return super().measures(name) or name.endswith(tuple(_CLASS + each for each in _NAMES))
+        return super().measures(name) or name.endswith(tuple(_CLASS + resource for resource in _NAMES))
 
     def in_scope(self, scope: JsonMapping, obj: JsonMapping) -> bool:
         return scope["scopeName"] == "VolumeAttributesClass" and names_match(scope, _attributes_classes(obj))
@@ -78,9 +78,9 @@ def _size(claim: JsonMapping) -> Quantity | None:
 
 def _attributes_classes(claim: JsonMapping) -> set[str]:
     status = claim.get("status") or {}
-    found = {
+    names = {
         (claim.get("spec") or {}).get("volumeAttributesClassName"),
         status.get("currentVolumeAttributesClassName"),
         (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
     }
-    return {name for name in found if name}
+    return {name for name in names if name}

@@ -166,7 +166,7 @@ def _crosses_namespaces(affinity: Mapping[str, Any]) -> bool:
         terms = affinity.get(kind) or {}
         required = list(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
         preferred = terms.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        required += [each.get("podAffinityTerm") or {} for each in preferred]
+        required += [weighted_term.get("podAffinityTerm") or {} for weighted_term in preferred]
         if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in required):
             return True
     return False

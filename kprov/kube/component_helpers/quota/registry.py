@@ -31,16 +31,16 @@ class Evaluators:
 
     def __init__(self, objects: Objects) -> None:
         self._known: dict[tuple[str, str], Evaluator] = {
-            (each.group, each.plural): each
-            for each in (Pods(), Services(), PersistentVolumeClaims(), ResourceClaims(objects))
+            (evaluator.group, evaluator.plural): evaluator
+            for evaluator in (Pods(), Services(), PersistentVolumeClaims(), ResourceClaims(objects))
         }
 
     def of(self, group: str, plural: str) -> Evaluator | None:
         """Return the evaluator of a kind. None if no quota applies to it."""
         if (group, plural) in _IGNORED:
             return None
-        found = self._known.get((group, plural))
-        if found is None:
+        evaluator = self._known.get((group, plural))
+        if evaluator is None:
             aliases = (plural,) if not group and plural in _OLD_NAMES else ()
-            found = self._known[group, plural] = Evaluator(group, plural, *aliases)
-        return found
+            evaluator = self._known[group, plural] = Evaluator(group, plural, *aliases)
+        return evaluator

@@ -53,9 +53,9 @@ class ResourceClaims(Evaluator):
     def _list_extended_resources(self) -> dict[str, str]:
         """Return the extended resource of each device class that has one."""
         return {
-            each["metadata"]["name"]: name
-            for each in self._objects(GROUP, "deviceclasses", "")
-            if (name := (each.get("spec") or {}).get("extendedResourceName"))
+            device_class["metadata"]["name"]: name
+            for device_class in self._objects(GROUP, "deviceclasses", "")
+            if (name := (device_class.get("spec") or {}).get("extendedResourceName"))
         }
 
     def _add_extended(self, used: Amounts, claim: JsonMapping) -> None:
@@ -68,10 +68,10 @@ class ResourceClaims(Evaluator):
             names = [_IMPLICIT + device_class]
             if device_class in extended:
                 names.append(REQUESTS + extended[device_class])
-            for each in names:
-                rest = amount - already[each] if each in already else amount
+            for quota_name in names:
+                rest = amount - already[quota_name] if quota_name in already else amount
                 if rest.nanos > 0:
-                    used[each] = rest
+                    used[quota_name] = rest
 
     def _paid_by_pod(self, claim: JsonMapping) -> Amounts:
         """Return what the quota already counts for the pod for which the scheduler created the claim."""

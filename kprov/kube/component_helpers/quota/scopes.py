@@ -14,5 +14,5 @@ def names_match(scope: Mapping[str, Any], names: Iterable[str]) -> bool:
     """Whether one of the names, or having none, fits the term."""
     name = scope["scopeName"]
     term = Requirement(name, _OPERATORS[scope.get("operator", "")], tuple(scope.get("values") or ()))
-    found = list(names)
-    return any(term.matches({name: each}) for each in found) if found else term.matches({})
+    values = list(names)
+    return any(term.matches({name: value}) for value in values) if values else term.matches({})

@@ -27,7 +27,7 @@ def calculate_usage(quota: JsonMapping, evaluators: Iterable[Evaluator], objects
             used.setdefault(name, ZERO)
         for obj, count in objects(evaluator.group, evaluator.plural, namespace):
             if all(evaluator.in_scope(scope, obj) for scope in scopes):
-                own = {name: each for name, each in evaluator.usage(obj).items() if name in hard}
+                own = {name: amount for name, amount in evaluator.usage(obj).items() if name in hard}
                 add_amounts(used, _multiply(own, count))
     return used
 
