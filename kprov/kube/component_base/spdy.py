@@ -55,10 +55,10 @@ class Stream:
 
     async def read_all(self, most: int = _MAX_MESSAGE_BYTES) -> bytes:
         """Read to the end; return the first `most` bytes."""
-        found = bytearray()
+        content = bytearray()
         while data := await self.read():
-            found += data[: most - len(found)]
-        return bytes(found)
+            content += data[: most - len(content)]
+        return bytes(content)
 
     async def write(self, data: bytes) -> None:
         for start in range(0, len(data), _MAX_DATA_BYTES):

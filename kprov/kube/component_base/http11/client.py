@@ -201,14 +201,14 @@ class ClientConnection:
         self, head: ResponseHead, *, limit: int = _MAX_ERROR_BYTES, seconds: float = _ERROR_SECONDS
     ) -> bytes:
         """Return the beginning of an error response: what arrives in that time, at most `limit` bytes."""
-        found = b""
+        body = b""
         with contextlib.suppress(EOFError, OSError, TimeoutError, BrokenBodyError):
             async with asyncio.timeout(seconds):
                 async for piece in self.iter_body(head):
-                    found += piece
-                    if len(found) >= limit:
+                    body += piece
+                    if len(body) >= limit:
                         break
-        return found[:limit]
+        return body[:limit]
 
     def close(self) -> None:
         """Close. What is not sent yet is still sent."""

@@ -70,8 +70,8 @@ class Dialer:
         if _is_address(host):
             return (host,)
         if loop.time() >= self._resolve_at:
-            found = await loop.getaddrinfo(host, self._origin.port, type=socket.SOCK_STREAM)
-            self._addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+            entries = await loop.getaddrinfo(host, self._origin.port, type=socket.SOCK_STREAM)
+            self._addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in entries))
             self._resolve_at = loop.time() + _RESOLVED_SECONDS
         return self._addresses
 

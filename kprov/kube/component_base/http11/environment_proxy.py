@@ -39,13 +39,13 @@ async def open_connection(url: SplitResult, context: ssl.SSLContext) -> tuple[Cl
 
 def find_proxy(url: SplitResult) -> SplitResult | None:
     """Return the proxy for a URL. None: connect to its host."""
-    found = getproxies().get(url.scheme)
+    proxy = getproxies().get(url.scheme)
     host = url.hostname or ""
-    if not found or host == "localhost" or host.startswith("127.") or host == "::1":
+    if not proxy or host == "localhost" or host.startswith("127.") or host == "::1":
         return None
     if proxy_bypass(host):
         return None
-    return urlsplit(found if "://" in found else f"http://{found}")
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
 
 
 async def _start_tunnel(connection: ClientConnection, url: SplitResult, proxy: SplitResult) -> None:

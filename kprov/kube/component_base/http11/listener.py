@@ -131,7 +131,7 @@ class Listener:
         left = list(self.connections)
         for connection in left:
             connection.abort()
-        await asyncio.gather(*(each.wait_closed() for each in left))
+        await asyncio.gather(*(open_connection.wait_closed() for open_connection in left))
 
     def _close_server(self, server: asyncio.Server) -> None:
         """Close the listening sockets, and serve the connections that the kernel has accepted for them.

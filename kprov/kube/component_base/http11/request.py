@@ -164,5 +164,9 @@ def _parse_and_cache(text: str) -> Query:
 def _parse(text: str) -> Query:
     if ";" in text or ("%" in text and _BAD_ESCAPE.search(text)):
         # As Go's server: ignore parameters with a semicolon or a malformed escape.
-        text = "&".join(each for each in text.split("&") if ";" not in each and not _BAD_ESCAPE.search(each))
+        text = "&".join(
+            parameter
+            for parameter in text.split("&")
+            if ";" not in parameter and not _BAD_ESCAPE.search(parameter)
+        )
     return MultiDictProxy(MultiDict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)))

@@ -53,15 +53,15 @@ class WebSocket:
         protocol: the subprotocol, "" for none; Origin is not required. None: accept the one that the client
         offers, whatever it is.
         """
-        given = request.headers
-        key = given.get("Sec-WebSocket-Key", "")
+        request_headers = request.headers
+        key = request_headers.get("Sec-WebSocket-Key", "")
         if request.method != "GET":
             raise HandshakeError(405, "bad method")
         if not key:
             raise HandshakeError(400, "mismatch challenge/response")
-        if given.get("Sec-WebSocket-Version") != _VERSION:
+        if request_headers.get("Sec-WebSocket-Version") != _VERSION:
             raise HandshakeError(400, _BAD_VERSION)
-        if protocol is None and not _ORIGIN.match(given.get("Origin", "")):
+        if protocol is None and not _ORIGIN.match(request_headers.get("Origin", "")):
             raise HandshakeError(403)
         headers = {
             "Upgrade": "websocket",
@@ -69,7 +69,7 @@ class WebSocket:
             "Sec-WebSocket-Accept": generate_accept_token(key.encode("utf-8", "surrogateescape")).decode(),
         }
         if protocol is None:
-            protocol = given.get("Sec-WebSocket-Protocol", "").strip()
+            protocol = request_headers.get("Sec-WebSocket-Protocol", "").strip()
             if "," in protocol:
                 raise HandshakeError(400)
         if protocol:

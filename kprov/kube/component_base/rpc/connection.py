@@ -226,14 +226,14 @@ class Connection(asyncio.Protocol):
         if not flags & frames.END_HEADERS:
             self._header_block = (stream, flags, block)
             return
-        found = self._header_decoder.decode_block(block)
+        headers = self._header_decoder.decode_block(block)
         call = self._calls.get(stream)
         if call is None:
             return
         if flags & frames.END_STREAM:
-            self._end_call(call, status.error_from_trailers({**call.headers, **found}))
+            self._end_call(call, status.error_from_trailers({**call.headers, **headers}))
         else:
-            call.headers = found
+            call.headers = headers
 
     def _end_call(self, call: Call, error: RpcError | None) -> None:
         if self._calls.pop(call.stream_id, None) is None:

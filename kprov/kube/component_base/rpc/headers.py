@@ -51,13 +51,13 @@ def _integer(value: int, bits: int) -> bytes:
     most = (1 << bits) - 1
     if value < most:
         return bytes((value,))
-    found = bytearray((most,))
+    octets = bytearray((most,))
     value -= most
     while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
+        octets.append(value & 0x7F | 0x80)
         value >>= 7
-    found.append(value)
-    return bytes(found)
+    octets.append(value)
+    return bytes(octets)
 
 
 class HeaderDecoder:
@@ -69,15 +69,15 @@ class HeaderDecoder:
 
     def decode_block(self, block: bytes) -> dict[str, str]:
         """Names and values. Of equal names the last wins. MalformedError."""
-        found = self._cache.get(block)
-        if found is not None:
-            return found
+        headers = self._cache.get(block)
+        if headers is not None:
+            return headers
         try:
             decoded = self._decoder.decode(block)
         except (HPACKError, UnicodeDecodeError) as error:
             raise MalformedError(f"malformed field block: {error}") from None
-        found = {str(name): str(value) for name, value in decoded}
+        headers = {str(name): str(value) for name, value in decoded}
         # If the server uses a dynamic table nevertheless, the same bytes may mean something else later.
         if not self._decoder.header_table_size and len(self._cache) < _MAX_CACHED:
-            self._cache[block] = found
-        return found
+            self._cache[block] = headers
+        return headers
