@@ -82,12 +82,12 @@ def _make_zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[
     def update(key: str) -> None:
         namespace, _, name = key.partition("/")
         service = services.get(namespace, name)
-        found = (
+        service_records = (
             records.make_service_records(service, slices.by_index("service", key), domain)
             if service
             else ({}, {})
         )
-        zone.set_service(key, *found)
+        zone.set_service(key, *service_records)
 
     def namespaces_changed(_: object) -> None:
         zone.version += 1

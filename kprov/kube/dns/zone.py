@@ -50,24 +50,24 @@ class Zone:
 
     def lookup(self, name: str, kind: str) -> Answer:
         """Look up a lower-case name. A CNAME is followed within the zone."""
-        found: list[tuple[str, Record]] = []
+        answers: list[tuple[str, Record]] = []
         seen: set[str] = set()
         while name not in seen:
             seen.add(name)
             entries = self._find_records(name)
             if entries is None:
                 # The CNAME points to a name that does not exist: the answer ends with the CNAME.
-                return Answer(bool(found), tuple(found))
+                return Answer(bool(answers), tuple(answers))
             matching = [record for record in entries if kind in {record.type, "ANY"}]
-            found += [(name, record) for record in matching]
+            answers += [(name, record) for record in matching]
             alias = next((record for record in entries if record.type == "CNAME"), None)
             if matching or alias is None or kind == "CNAME":
                 break
-            found.append((name, alias))
+            answers.append((name, alias))
             name = alias.data
             if not self.owns(name):
                 break
-        return Answer(True, tuple(found), self._find_additional(found) if kind == "SRV" else ())
+        return Answer(True, tuple(answers), self._find_additional(answers) if kind == "SRV" else ())
 
     def lookup_reverse(self, name: str) -> Answer:
         """PTR records. Other servers may have names that do not exist here."""
@@ -94,8 +94,8 @@ class Zone:
             return [Record("AAAA" if ":" in address else "A", address)] if address else None
         return None
 
-    def _find_additional(self, found: Iterable[tuple[str, Record]]) -> tuple[tuple[str, Record], ...]:
-        hosts = dict.fromkeys(record.data.rsplit(" ", 1)[1] for _, record in found if record.type == "SRV")
+    def _find_additional(self, answers: Iterable[tuple[str, Record]]) -> tuple[tuple[str, Record], ...]:
+        hosts = dict.fromkeys(record.data.rsplit(" ", 1)[1] for _, record in answers if record.type == "SRV")
         return tuple(
             (host, record)
             for host in hosts

@@ -30,7 +30,7 @@ class Reconciler:
         own_cidrs = list_pod_cidrs(own) if own is not None else []
         others = [make_peer(node) for node in nodes if node is not own]
         plan = routes.compute_routes((other for other in others if other.pod_cidrs), own_cidrs)
-        found = {
+        problems = {
             "node": self._check_own_node(own, own_cidrs),
             "peers": "; ".join(plan.problems),
             "forwarding": kernel.check_forwarding(),
@@ -38,7 +38,7 @@ class Reconciler:
             "nftables": await self._run_and_describe(self._sync_rules()),
             "cni": self._write_conflist(own_cidrs),
         }
-        new = {subject: text for subject, text in found.items() if text}
+        new = {subject: text for subject, text in problems.items() if text}
         for subject, text in new.items():
             if self.problems.get(subject) != text:
                 log.warning("%s: %s", subject, text)

@@ -161,11 +161,11 @@ class Proxier:
         if self._state.settings.all_node_addresses:
             return []
         wanted = self._node_port_addresses or ["primary"]
-        found = set(self.node_ips) if "primary" in wanted else set()
+        addresses = set(self.node_ips) if "primary" in wanted else set()
         networks = [ipaddress.ip_network(cidr) for cidr in wanted if cidr != "primary"]
         if networks:
             for text in await kernel.list_local_addresses():
                 address = ipaddress.ip_address(text)
                 if address.version == self._state.settings.family and any(address in net for net in networks):
-                    found.add(text)
-        return sorted(found)
+                    addresses.add(text)
+        return sorted(addresses)

@@ -13,14 +13,14 @@ _DEFAULT_AFFINITY_SECONDS = 10800
 
 def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
     """Return the addresses of IPv4 (4) or IPv6 (6). Invalid addresses are left out."""
-    found = []
+    family_addresses = []
     for address in addresses:
         try:
             if ipaddress.ip_address(address.partition("/")[0]).version == family:
-                found.append(address)
+                family_addresses.append(address)
         except ValueError:
             continue
-    return tuple(found)
+    return tuple(family_addresses)
 
 
 def list_service_ports(service: Service, family: int) -> list[ServicePort]:
@@ -73,7 +73,7 @@ def group_endpoints_by_port(
 
     An address may be in two slices while the controller moves it. The slice where it is ready wins.
     """
-    found: dict[tuple[str, str], dict[tuple[str, int], Endpoint]] = {}
+    endpoints_by_port: dict[tuple[str, str], dict[tuple[str, int], Endpoint]] = {}
     for piece in slices:
         if piece.address_type != f"IPv{family}":
             continue
@@ -81,7 +81,7 @@ def group_endpoints_by_port(
             if port.port is None:
                 continue
             key = (port.name or "", (port.protocol or "TCP").lower())
-            by_address = found.setdefault(key, {})
+            by_address = endpoints_by_port.setdefault(key, {})
             for entry in piece.endpoints or []:
                 if not entry.addresses:
                     continue
@@ -100,4 +100,4 @@ def group_endpoints_by_port(
                 known = by_address.get(address)
                 if known is None or (endpoint.ready and not known.ready):
                     by_address[address] = endpoint
-    return {key: sorted(by_address.values()) for key, by_address in found.items()}
+    return {key: sorted(by_address.values()) for key, by_address in endpoints_by_port.items()}

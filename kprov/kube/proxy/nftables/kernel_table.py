@@ -67,12 +67,12 @@ def parse_table(document: Mapping[str, Any]) -> KernelTable:
 
 def parse_elements(document: Mapping[str, Any]) -> dict[str, str]:
     """Parse `nft --json list set` or `list map`: key > value ("" in a set), as a transaction writes them."""
-    found: dict[str, str] = {}
+    elements: dict[str, str] = {}
     for kind, entry in _iterate_entries(document):
         for element in entry.get("elem", ()) if kind in {"set", "map"} else ():
             key, value = element if kind == "map" else (element, None)
-            found[_render_key(key)] = _render_verdict(value) if kind == "map" else ""
-    return found
+            elements[_render_key(key)] = _render_verdict(value) if kind == "map" else ""
+    return elements
 
 
 def _iterate_entries(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
