@@ -62,9 +62,9 @@ def _drop_nulls(value: Any, expected: inspect.Type) -> Any:
             and (value[field.encode_name] is not None or _accepts_null(field.type))
         }
     if isinstance(expected, inspect.ListType) and isinstance(value, list):
-        return [_element(each, expected.item_type) for each in value]
+        return [_element(element, expected.item_type) for element in value]
     if isinstance(expected, inspect.DictType) and isinstance(value, Mapping):
-        return {key: _element(each, expected.value_type) for key, each in value.items()}
+        return {key: _element(entry, expected.value_type) for key, entry in value.items()}
     return value
 
 

@@ -76,18 +76,18 @@ class Discovery:
         for path in _ROOTS:
             answer = self._documents[path][1]
             if answer.get("kind") == "APIGroupDiscoveryList":
-                found, broken = _parse_aggregated(answer)
+                api_resources, broken = _parse_aggregated(answer)
             else:
-                found, broken = await _discover_versions(self._client, answer)
+                api_resources, broken = await _discover_versions(self._client, answer)
             failed += broken
-            for resource in found:
+            for resource in api_resources:
                 resources.setdefault((resource.group, resource.plural), resource)
         return DiscoveryResult(tuple(resources.values()), tuple(failed))
 
 
 def _parse_aggregated(answer: dict[str, Any]) -> tuple[list[ApiResource], list[str]]:
     """Return the resources, and the group versions whose servers do not respond."""
-    found: list[ApiResource] = []
+    resources: list[ApiResource] = []
     failed: list[str] = []
     for group in answer.get("items") or ():
         name = group["metadata"].get("name") or ""
@@ -95,7 +95,7 @@ def _parse_aggregated(answer: dict[str, Any]) -> tuple[list[ApiResource], list[s
             if version.get("freshness") == _STALE:
                 failed.append(f"{name}/{version['version']}" if name else version["version"])
                 continue
-            found += [
+            resources += [
                 ApiResource(
                     name,
                     version["version"],
@@ -107,7 +107,7 @@ def _parse_aggregated(answer: dict[str, Any]) -> tuple[list[ApiResource], list[s
                 )
                 for entry in version.get("resources") or ()
             ]
-    return found, failed
+    return resources, failed
 
 
 async def _discover_versions(

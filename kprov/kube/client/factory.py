@@ -102,11 +102,11 @@ class InformerFactory:
         return None
 
     def __contains__(self, informer: object) -> bool:
-        return any(each is informer for each in self._informers.values())
+        return any(other is informer for other in self._informers.values())
 
     def remove(self, informer: Informer[Any]) -> None:
         """Stop an informer whose resource is gone. A later one of the same kind starts anew."""
-        for key in [key for key, each in self._informers.items() if each is informer]:
+        for key in [key for key, other in self._informers.items() if other is informer]:
             del self._informers[key]
             if (task := self._tasks.pop(key, None)) is not None:
                 task.cancel()

@@ -36,8 +36,8 @@ class LabelIndex(Generic[Object]):
 
     def select(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
         """Return the objects that have all these labels."""
-        found = self._namespaces.get(namespace)
-        return list(found.select(frozenset(labels.items()))) if found is not None else []
+        index = self._namespaces.get(namespace)
+        return list(index.select(frozenset(labels.items()))) if index is not None else []
 
 
 class _Namespace(Generic[Object]):
@@ -70,7 +70,9 @@ class _Namespace(Generic[Object]):
 
     def select(self, wanted: _LabelSet) -> Iterator[Object]:
         candidates = (
-            self.objects.keys() if not wanted else min((self._sets.get(each, {}) for each in wanted), key=len)
+            self.objects.keys()
+            if not wanted
+            else min((self._sets.get(label, {}) for label in wanted), key=len)
         )
         for labels in candidates:
             if wanted <= labels:

@@ -40,8 +40,8 @@ class SelectorIndex(Generic[Object]):
             except KeyError:
                 continue
             names += group.get(values, ())
-        found = (self._informer.get(namespace, name) for name in names)
-        return [obj for obj in found if obj is not None]
+        candidates = (self._informer.get(namespace, name) for name in names)
+        return [obj for obj in candidates if obj is not None]
 
     def _add(self, obj: Object) -> None:
         labels = self._labels_of(obj)
