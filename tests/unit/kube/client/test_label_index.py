@@ -11,12 +11,9 @@ from kprov.kube.api.meta import ObjectMeta, ResourceVersion
 from kprov.kube.client import Informer
 from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.client.store import Store
+from tests.builders.pods import view_pod
 
 KEYS = ("app", "tier", "zone")
-
-
-def make_pod(name: str, labels: dict[str, str], namespace: str = "ns") -> Pod:
-    return Pod(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels))
 
 
 def names(found: list[Any]) -> set[str]:
@@ -27,10 +24,10 @@ def names(found: list[Any]) -> set[str]:
 def store() -> Store[Pod]:
     store: Store[Pod] = Store()
     for pod in (
-        make_pod("a", {"app": "x", "tier": "1"}),
-        make_pod("b", {"app": "x", "tier": "2"}),
-        make_pod("c", {}),
-        make_pod("d", {"app": "x"}, "other"),
+        view_pod("a", labels={"app": "x", "tier": "1"}),
+        view_pod("b", labels={"app": "x", "tier": "2"}),
+        view_pod("c"),
+        view_pod("d", labels={"app": "x"}, namespace="other"),
     ):
         store.put(pod)
     return store
@@ -46,7 +43,7 @@ def test_pods_are_found_by_their_labels(store: Store[Pod]) -> None:
 
 def test_a_pod_is_found_by_its_new_labels_only(store: Store[Pod]) -> None:
     store.with_labels("ns", {})
-    store.put(make_pod("a", {"app": "y"}))
+    store.put(view_pod("a", labels={"app": "y"}))
     store.remove("other", "d")
     assert names(store.with_labels("ns", {"app": "x"})) == {"b"}
     assert names(store.with_labels("ns", {"app": "y"})) == {"a"}
@@ -55,7 +52,7 @@ def test_a_pod_is_found_by_its_new_labels_only(store: Store[Pod]) -> None:
 
 def test_a_pod_with_the_same_labels_is_replaced(store: Store[Pod]) -> None:
     store.with_labels("ns", {})
-    new = make_pod("b", {"app": "x", "tier": "2"})
+    new = view_pod("b", labels={"app": "x", "tier": "2"})
     store.put(new)
     assert store.with_labels("ns", {"tier": "2"}) == [new]
     assert store.with_labels("ns", {"tier": "2"})[0] is new
@@ -70,7 +67,7 @@ def test_the_label_index_finds_what_a_scan_finds() -> None:
         if rng.random() < 0.3:
             store.remove("ns", name)
         else:
-            store.put(make_pod(name, make_labels(rng)))
+            store.put(view_pod(name, labels=make_labels(rng)))
         wanted = make_labels(rng)
         scanned = {pod.metadata.name for pod in store if wanted.items() <= pod.metadata.labels.items()}
         assert names(store.with_labels("ns", wanted)) == scanned

@@ -10,6 +10,7 @@ from kprov.kube.api.decoding import convert
 from kprov.kube.controller_manager.daemonset import placement, steps
 from kprov.kube.controller_manager.daemonset.placement import Placement
 from kprov.kube.controller_manager.daemonset.steps import State, Step
+from tests.builders.pods import view_pod
 
 NEW, OLD = "new", "old"
 
@@ -17,7 +18,6 @@ NEW, OLD = "new", "old"
 def pod(node: str, digest: str = NEW, *, ready: bool = True, name: str = "", **more: Any) -> Pod:
     """more: `phase`, `deleted`, `created`, `labels`."""
     metadata = {
-        "name": name or f"{digest}-{node}",
         "uid": f"uid-{name}-{digest}-{node}",
         "labels": {"controller-revision-hash": digest, **more.get("labels", {})},
         "creationTimestamp": more.get("created", "2026-01-01T00:00:00Z"),
@@ -25,7 +25,7 @@ def pod(node: str, digest: str = NEW, *, ready: bool = True, name: str = "", **m
     }
     conditions = [{"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-01-01T00:00:00Z"}]
     status = {"phase": more.get("phase", "Running"), "conditions": conditions}
-    return convert({"metadata": metadata, "spec": {"nodeName": node}, "status": status}, Pod)
+    return view_pod(name or f"{digest}-{node}", metadata=metadata, status=status, nodeName=node)
 
 
 def nodes(*names: str, **labels: str) -> list[Node]:

@@ -4,11 +4,11 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from kprov.kube.api.core import Container, ContainerPort, Pod, PodIP, Service, ServicePort
+from kprov.kube.api.core import Pod, Service, ServicePort
 from kprov.kube.api.discovery import EndpointSlice
-from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.endpoints import slice_plan, subsets
 from kprov.kube.controller_manager.endpoints.slice_metrics import SliceMetrics
+from tests.builders.pods import build_conditions, view_pod
 
 
 def service(**spec: Any) -> Service:
@@ -24,16 +24,14 @@ def service(**spec: Any) -> Service:
 
 
 def pod(number: int, *, ready: bool = True, port: int = 8080, deleting: bool = False) -> Pod:
-    made = Pod()
-    made.metadata.name = made.metadata.uid = f"p{number}"
-    made.metadata.namespace = "ns"
-    made.metadata.deletion_timestamp = "2026-01-01T00:00:00Z" if deleting else ""
-    made.spec.node_name = NodeName("n1")
-    made.spec.containers = [Container(ports=[ContainerPort(name="http", container_port=port)])]
-    made.status.phase = "Running"
-    made.status.pod_ips = [PodIP(ip=f"10.1.{number // 250}.{number % 250 + 1}"), PodIP(ip="fd00::1")]
-    made.status.conditions = [Condition(type="Ready", status="True" if ready else "False")]
-    return made
+    addresses = [{"ip": f"10.1.{number // 250}.{number % 250 + 1}"}, {"ip": "fd00::1"}]
+    return view_pod(
+        f"p{number}",
+        metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {},
+        ports=[{"name": "http", "containerPort": port}],
+        status={"phase": "Running", "podIPs": addresses, "conditions": build_conditions(Ready=ready)},
+        nodeName="n1",
+    )
 
 
 def planned(owner: Service, pods: list[Pod], existing: list[EndpointSlice] | None = None) -> slice_plan.Plan:

@@ -9,6 +9,7 @@ from kprov.kube.api.core import Pod
 from kprov.kube.controller_manager.job.tracked_pods import COMPLETION_INDEX, FINALIZER, INDEX_FAILURES
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from tests.builders.pods import view_pod
 
 NOW = timestamps.seconds("2026-01-01T12:00:00Z")
 
@@ -43,8 +44,7 @@ def make_pod(
 ) -> Pod:
     """A pod of the job. code: the exit code of its container."""
     annotations = {} if index is None else {COMPLETION_INDEX: str(index), INDEX_FAILURES: str(failures)}
-    metadata: JsonObject = {"name": name, "namespace": "n", "uid": name, "annotations": annotations}
-    metadata["creationTimestamp"] = "2026-01-01T11:00:00Z"
+    metadata: JsonObject = {"annotations": annotations, "creationTimestamp": "2026-01-01T11:00:00Z"}
     if deleted:
         metadata |= {"deletionTimestamp": "2026-01-01T11:59:58Z", "deletionGracePeriodSeconds": 30}
     if tracked:
@@ -53,4 +53,4 @@ def make_pod(
     if code is not None:
         state = {"terminated": {"exitCode": code, "finishedAt": finished}}
         status["containerStatuses"] = [{"name": "c", "state": state}]
-    return msgspec.convert({"metadata": metadata, "spec": {"nodeName": node}, "status": status}, Pod)
+    return view_pod(name, namespace="n", metadata=metadata, status=status, nodeName=node)

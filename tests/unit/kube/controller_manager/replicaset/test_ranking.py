@@ -3,31 +3,34 @@
 from typing import Any
 
 from kprov.kube.api.apps import ReplicaSet
-from kprov.kube.api.core import Container, ContainerStatus, Pod
-from kprov.kube.api.meta import Condition, NodeName
+from kprov.kube.api.core import Pod
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import rank_pods_to_delete
 from kprov.kube.machinery import timestamps
+from tests.builders.containers import build_container
+from tests.builders.pods import view_pod
 
 NOW = timestamps.seconds("2026-01-01T12:00:00Z")
 
 
 def pod(name: str, node: str = "n1", ready: str = "2026-01-01T00:00:00Z", **changes: Any) -> Pod:
-    made = Pod()
-    made.metadata.name = made.metadata.uid = name
-    made.metadata.creation_timestamp = changes.get("created", "2026-01-01T00:00:00Z")
-    made.metadata.annotations = changes.get("annotations", {})
-    made.spec.node_name = NodeName(node)
-    made.status.phase = changes.get("phase", "Running")
-    if ready:
-        made.status.conditions = [Condition(type="Ready", status="True", last_transition_time=ready)]
-    made.status.container_statuses = [ContainerStatus(restart_count=changes.get("restarts", 0))]
-    made.spec.init_containers = [Container(name="proxy", restart_policy="Always")]
-    made.status.init_container_statuses = [
-        ContainerStatus(name="proxy", restart_count=changes.get("sidecar_restarts", 0))
-    ]
-    return made
+    """changes: `created`, `annotations`, `phase`, `restarts`, `sidecar_restarts`."""
+    return view_pod(
+        name,
+        metadata={
+            "creationTimestamp": changes.get("created", "2026-01-01T00:00:00Z"),
+            "annotations": changes.get("annotations", {}),
+        },
+        status={
+            "phase": changes.get("phase", "Running"),
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": ready}] if ready else [],
+            "containerStatuses": [{"name": "c", "restartCount": changes.get("restarts", 0)}],
+            "initContainerStatuses": [{"name": "proxy", "restartCount": changes.get("sidecar_restarts", 0)}],
+        },
+        nodeName=node,
+        initContainers=[build_container("proxy", restartPolicy="Always")],
+    )
 
 
 def first(*pods: Pod) -> str:

@@ -16,16 +16,15 @@ from kprov.kube.controller_manager.volumes.attach_detach.attachable import (
 )
 from kprov.kube.controller_manager.volumes.attach_detach.desired import collect_desired
 from kprov.kube.machinery.json_object import JsonObject
+from tests.builders.pods import view_pod
 
 CSI = {"csi": {"driver": "disk.example.com", "volumeHandle": "h1"}}
 NAME = "kubernetes.io/csi/disk.example.com^h1"
 
 
 def make_pod(name: str = "p", namespace: str = "ns") -> Pod:
-    pod = Pod()
-    pod.metadata.name, pod.metadata.namespace = name, namespace
-    pod.spec.volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "c"}}]
-    return pod
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
+    return view_pod(name, namespace=namespace, volumes=[volume])
 
 
 def make_volume(uid: object = "u1", **spec: object) -> PersistentVolume:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.api.core import Pod
-from kprov.kube.api.decoding import convert
 from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
+from tests.builders.containers import build_container
+from tests.builders.pods import view_pod
 from tests.unit.kube.kubelet.volumes import mount_namespace
 from tests.unit.kube.kubelet.volumes.volume_builders import make_volume_manager
 
@@ -25,16 +26,9 @@ def manager(root: Path) -> VolumeManager:
 
 
 def pod(volume: Path, sub_path: str) -> Pod:
-    document = {
-        "metadata": {"name": "p", "namespace": "default", "uid": "u1"},
-        "spec": {
-            "containers": [
-                {"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/m", "subPath": sub_path}]}
-            ],
-            "volumes": [{"name": "v", "hostPath": {"path": str(volume)}}],
-        },
-    }
-    return convert(document, Pod)
+    container = build_container(volumeMounts=[{"name": "v", "mountPath": "/m", "subPath": sub_path}])
+    volumes = [{"name": "v", "hostPath": {"path": str(volume)}}]
+    return view_pod(namespace="default", metadata={"uid": "u1"}, containers=[container], volumes=volumes)
 
 
 def prepare(root: Path, volume: Path, sub_path: str) -> Path:

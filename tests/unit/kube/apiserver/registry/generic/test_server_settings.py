@@ -13,26 +13,24 @@ from kprov.kube.apiserver.subresources.pod_spec import EphemeralContainersStrate
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.schema import object_schema, zero_values
+from tests.builders.containers import build_container, build_template
 
 REFUSING, ALLOWING = ServerSettings(allow_privileged=False), ServerSettings()
 
 
-def make_pod(restart_policy: str) -> JsonObject:
-    container = {"name": "c", "image": "i", "securityContext": {"privileged": True}}
-    return {
-        "metadata": {"name": "x", "namespace": "n", "labels": {"a": "b"}},
-        "spec": {"containers": [container], "restartPolicy": restart_policy},
-    }
+def make_pod_template(restart_policy: str) -> JsonObject:
+    container = build_container(securityContext={"privileged": True})
+    return build_template({"a": "b"}, containers=[container], restartPolicy=restart_policy)
 
 
 def make_template(**spec: Any) -> JsonObject:
-    return {"selector": {"matchLabels": {"a": "b"}}, "template": make_pod("Always")} | spec
+    return {"selector": {"matchLabels": {"a": "b"}}, "template": make_pod_template("Always")} | spec
 
 
-JOB = {"template": make_pod("Never")}
+JOB = {"template": make_pod_template("Never")}
 OBJECTS: dict[tuple[str, str], JsonObject] = {
-    ("", "pods"): {"spec": make_pod("Always")["spec"]},
-    ("", "podtemplates"): {"template": make_pod("Always")},
+    ("", "pods"): {"spec": make_pod_template("Always")["spec"]},
+    ("", "podtemplates"): {"template": make_pod_template("Always")},
     ("", "replicationcontrollers"): {"spec": make_template(selector={"a": "b"})},
     ("apps", "daemonsets"): {"spec": make_template()},
     ("apps", "deployments"): {"spec": make_template()},
@@ -68,7 +66,7 @@ def test_subresources_of_pods_follow_the_flags_too(
 ) -> None:
     resource = find("", "v1", "pods")
     assert resource is not None
-    pod = make_pod("Always")
+    pod = make_pod_template("Always")
     zero_values.normalize(pod, object_schema.builtin().node(resource.gvk))
     strategy(resource).default(pod)
     assert strategy(resource, ALLOWING).validate_update(pod, pod) == []
