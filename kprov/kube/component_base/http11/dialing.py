@@ -26,14 +26,18 @@ class Origin:
     """Where a client connects to.
 
     context: None for a connection without TLS. server_name: what the certificate is for, "" for the host.
+    socket_path: of a server at a Unix socket of this machine, "" for host and port.
     """
 
     host: str
     port: int
     context: ssl.SSLContext | None = None
     server_name: str = ""
+    socket_path: str = ""
 
     def __str__(self) -> str:
+        if self.socket_path:
+            return self.socket_path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -56,6 +60,8 @@ class Dialer:
         """
         try:
             async with asyncio.timeout(self._seconds):
+                if self._origin.socket_path:
+                    return await self._connect_socket(self._origin.socket_path, create)
                 addresses = await self._resolve()
                 if len(addresses) == 1:
                     return await self._connect(addresses[0], create)
@@ -64,6 +70,18 @@ class Dialer:
             if error.errno is not None:  # the kernel's
                 raise
             raise TimeoutError(f"no connection to {self._origin} in {self._seconds:g} seconds") from None
+
+    async def _connect_socket(self, path: str, create: Callable[[], PooledConnection]) -> PooledConnection:
+        connection = create()
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: connection, path)
+        except OSError as error:
+            connection.abort()
+            raise OSError(error.errno, f"connect to {path}: {error.strerror or error}") from error
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
 
     async def _resolve(self) -> Sequence[str]:
         host, loop = self._origin.host, asyncio.get_running_loop()

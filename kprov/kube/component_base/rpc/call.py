@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 from kprov.kube.component_base.rpc.status import Code, RpcError
 
@@ -14,6 +15,14 @@ _PREFIX_BYTES = 5
 def encode_message(message: bytes) -> bytes:
     """Return a Length-Prefixed-Message, not compressed."""
     return b"\x00" + len(message).to_bytes(4, "big") + message
+
+
+def split_message(data: bytes) -> bytes | None:
+    """Return the message of a Length-Prefixed-Message. None: it is compressed, or not one message."""
+    size = len(data) - _PREFIX_BYTES
+    if size < 0 or data[0] or int.from_bytes(data[1:_PREFIX_BYTES], "big") != size:
+        return None
+    return data[_PREFIX_BYTES:]
 
 
 class Call:
@@ -30,7 +39,7 @@ class Call:
         self.ends_stream = False
         #: Bytes received since the last WINDOW_UPDATE.
         self.unreported_bytes = 0
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = {}
 
     def add_data(self, data: bytes) -> None:
         """Bytes of the response."""
@@ -60,12 +69,11 @@ class UnaryCall(Call):
         if error is not None:
             self.future.set_exception(error)
             return
-        data = self._data
-        size = len(data) - _PREFIX_BYTES
-        if size < 0 or data[0] or int.from_bytes(data[1:_PREFIX_BYTES], "big") != size:
+        message = split_message(self._data)
+        if message is None:
             self.future.set_exception(RpcError(Code.INTERNAL, "the response is not one uncompressed message"))
         else:
-            self.future.set_result(data[_PREFIX_BYTES:])
+            self.future.set_result(message)
 
 
 class StreamingCall(Call):

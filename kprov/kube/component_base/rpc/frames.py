@@ -23,6 +23,7 @@ PRIORITY: Final = 0x20
 HEADER_TABLE_SIZE: Final = 1
 ENABLE_PUSH: Final = 2
 INITIAL_WINDOW_SIZE: Final = 4
+MAX_CONCURRENT_STREAMS: Final = 3
 MAX_FRAME_SIZE: Final = 5
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 from hpack import Decoder
 from hpack.exceptions import HPACKError
@@ -81,3 +82,23 @@ class HeaderDecoder:
         if not self._decoder.header_table_size and len(self._cache) < _MAX_CACHED:
             self._cache[block] = headers
         return headers
+
+
+#: The field block before the messages of a response: status 200 (static table, 8) and the content type.
+RESPONSE_HEADERS: Final = b"\x88" + _literal("content-type") + _literal("application/grpc", b"")
+#: What grpc-message has as it is: printable ASCII but for the percent sign.
+_PLAIN: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+#: Longer details are cut, so that the block fits into one frame also when each byte takes three.
+_MAX_DETAILS_BYTES: Final = 4096
+
+
+def encode_trailers(code: int, details: str, *, has_headers: bool) -> bytes:
+    """Return the field block that ends a response. has_headers: RESPONSE_HEADERS has been sent.
+
+    code: gRPC's. details: a text for people, in any characters.
+    """
+    block = (b"" if has_headers else RESPONSE_HEADERS) + _literal("grpc-status") + _literal(str(code), b"")
+    if details:
+        text = quote(details.encode("utf-8", "replace")[:_MAX_DETAILS_BYTES], safe=_PLAIN)
+        block += _literal("grpc-message") + _literal(text, b"")
+    return block

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from hpack import Encoder
 
-from kprov.kube.component_base.rpc import connection, frames
+from kprov.kube.component_base.rpc import frame_connection, frames
 from kprov.kube.component_base.rpc.channel import Channel
 from kprov.kube.component_base.rpc.frames import encode_frame
 from kprov.kube.component_base.rpc.status import Code, RpcError
@@ -202,6 +202,6 @@ async def test_ping_ack_is_delayed() -> None:
         await once(channel)
         begin = asyncio.get_running_loop().time()
         await once(channel)
-        if asyncio.get_running_loop().time() - begin < connection._PING_ACK_DELAY_SECONDS / 2:
+        if asyncio.get_running_loop().time() - begin < frame_connection._PING_ACK_DELAY_SECONDS / 2:
             assert pongs.empty()
         assert await asyncio.wait_for(pongs.get(), 5) == b"12345678"

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,27 @@ async def test_a_name_is_resolved(serve: Serve) -> None:
     await asyncio.wait_for(server.done.wait(), SECONDS)
     listener.close()
     await listener.wait_closed()
+
+
+async def test_a_server_at_a_unix_socket(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await reader.read()
+        writer.close()
+
+    path = str(tmp_path / "socket")
+    server = await asyncio.start_unix_server(answer, path)
+    pool = ConnectionPool(Origin("engine", 80, socket_path=path), connect_seconds=SECONDS)
+    async with await pool.request("GET", "/", {"Host": "engine"}) as response:
+        assert await response.read() == b"ok"
+    await pool.close()
+    server.close()
+
+
+async def test_a_missing_unix_socket_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / "missing")
+    pool = ConnectionPool(Origin("engine", 80, socket_path=path), connect_seconds=SECONDS)
+    with pytest.raises(FileNotFoundError, match=rf"connect to {path}: No such file or directory"):
+        await pool.request("GET", "/", {"Host": "engine"})
+    await pool.close()
