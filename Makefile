@@ -55,8 +55,8 @@ coverage: $(VENV)/.dev $(VENV)/.programs ## which lines of kprov/ unit and serve
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort=cover
 
-servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
-	$(BIN)/pytest tests/apiserver -m 'not nightly' -p no:randomly
+servers: $(VENV)/.dev ## tests of API servers with an etcd and of CRI with a Docker Engine, as processes of this machine
+	$(BIN)/pytest tests/apiserver tests/cri -m 'not nightly' -p no:randomly
 
 compare: $(VENV)/.dev ## our API server beside upstream's, whose program KPROV_TEST_UPSTREAM_APISERVER names
 	$(BIN)/pytest tests/upstream -p no:randomly

@@ -7,6 +7,7 @@ from typing import Final
 
 #: By purpose. `kprov lab up` has 10.70.0.0/24 by default, Molecule's lab 10.74.0.0/24.
 SUBNETS: Final = {
+    "cri": "10.68.0.0/24",
     "parity": "10.69.0.0/24",
     "lab": "10.71.0.0/24",
     "isolated": "10.72.0.0/24",

@@ -1,0 +1,4 @@
+"""Containers of pods.
+
+Called by the service. Imports images, translation and engine.
+"""
