@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import traceback
 from collections.abc import Callable
@@ -36,6 +37,8 @@ def run(work: Work) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        # What the parent left for its garbage collector may wait for threads that only the parent has.
+        gc.freeze()
         text = ""
         try:
             try:
