@@ -42,6 +42,7 @@ from kprov.kube.kubelet.runtime.cgroup_driver import find_cgroup_driver
 from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter
+from kprov.kube.kubelet.runtime.image_volumes import ImageVolumes
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.runtime.user_namespaces import UserNamespaces
 from kprov.kube.kubelet.server.app import KubeletServer
@@ -170,11 +171,13 @@ class _App:
         config = self._config
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         killer = ContainerKiller(self._cri, config, self._events, self._handlers)
+        images = ImageManager(self._cri, parallel=parallel)
         starter = ContainerStarter(
             cri=self._cri,
             config=config,
             events=self._events,
-            images=ImageManager(self._cri, self._events, parallel=parallel),
+            images=images,
+            image_volumes=ImageVolumes(self._cri, images, self._events),
             volumes=volumes,
             handlers=self._handlers,
             killer=killer,

@@ -41,6 +41,7 @@ class CriClient:
         self._methods: dict[str, bytes] = {}
         #: Such as containerd, from the last Version; container ids in statuses begin with it.
         self.runtime_name = ""
+        self.runtime_version = ""
 
     async def close(self) -> None:
         await self._channel.close()
@@ -59,7 +60,7 @@ class CriClient:
 
     async def version(self) -> pb.VersionResponse:
         answer = await self._call("Version", pb.VersionRequest(version="v1"), pb.VersionResponse)
-        self.runtime_name = answer.runtime_name
+        self.runtime_name, self.runtime_version = answer.runtime_name, answer.runtime_version
         return answer  # type: ignore[no-any-return]
 
     async def status(self) -> pb.StatusResponse:

@@ -70,6 +70,7 @@ class ImageGarbageCollector:
         """Images that no container uses, the one that is unused for the longest time first."""
         images, containers = await self._cri.list_images(), await self._cri.list_containers()
         used = {item.image_ref for item in containers} | {item.image_id for item in containers}
+        used |= await self._list_mounted_images(containers)
         self.on_images(images)
         existing = {image.id for image in images}
         self._records = {key: value for key, value in self._records.items() if key in existing}
@@ -79,6 +80,19 @@ class ImageGarbageCollector:
             self._records[image.id] = (first, now if in_use else last)
         idle = [image for image in images if self._records[image.id][1] < now and not image.pinned]
         return sorted(idle, key=lambda image: self._records[image.id][1])
+
+    async def _list_mounted_images(self, containers: Sequence[pb.Container]) -> set[str]:
+        """Return the images that containers have as volumes. Only the status of a container names them."""
+        mounted: set[str] = set()
+        for container in containers:
+            try:
+                status = await self._cri.container_status(container.id)
+            except RuntimeFailure as failure:
+                if failure.code != "NOT_FOUND":
+                    raise
+            else:
+                mounted |= {mount.image.image for mount in status.mounts if mount.HasField("image")}
+        return mounted
 
     async def _free_space(self, needed: int, idle: list[pb.Image], now: float) -> None:
         log.info("the disk of images is too full, freeing %d bytes", needed)

@@ -1,6 +1,7 @@
 """Starts one container: back-off, image, configuration, postStart hook (startContainer)."""
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,13 +21,14 @@ from kprov.kube.kubelet.cri.pod_state import ContainerState, PodState
 from kprov.kube.kubelet.errors import ContainerConfigError, VolumeError
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.images.errors import ImageError
-from kprov.kube.kubelet.images.manager import ImageManager
+from kprov.kube.kubelet.images.manager import ImageManager, ImageRequest
 from kprov.kube.kubelet.logs import log_paths
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.errors import HandlerError
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.runtime import container_config, dns, termination_message
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller, get_pod_address
+from kprov.kube.kubelet.runtime.image_volumes import ImageVolumes
 from kprov.kube.kubelet.runtime.waiting import Waiting
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.kubelet.volumes.read_only import wants_recursive
@@ -64,6 +66,7 @@ class ContainerStarter:
         config: KubeletConfiguration,
         events: EventSender,
         images: ImageManager,
+        image_volumes: ImageVolumes,
         volumes: VolumeManager,
         handlers: HandlerRunner,
         killer: ContainerKiller,
@@ -76,6 +79,7 @@ class ContainerStarter:
         self._config = config
         self._events = events
         self._images = images
+        self._image_volumes = image_volumes
         self._volumes = volumes
         self._handlers = handlers
         self._killer = killer
@@ -159,11 +163,14 @@ class ContainerStarter:
         secrets: list[JsonObject],
     ) -> None:
         """Raise ImageError, _StartError."""
-        image = await self._images.ensure_image_exists(pod, container, sandbox.config, secrets)
+        send_event = functools.partial(self._events.send_container_event, pod, container)
+        request = ImageRequest(container.image, container.image_pull_policy or "", send_event)
+        image = await self._images.ensure_image_exists(pod, request, sandbox.config, secrets)
         last = state.get_newest(container.name)
         count = last.restart_count + 1 if last else _count_from_logs(sandbox.config, container)
         try:
-            config = await self._make_config(pod, state, container, count, image, sandbox)
+            volumes = await self._image_volumes.pull(pod, container, sandbox.config, secrets)
+            config = await self._make_config(pod, state, container, count, image, sandbox, volumes)
         except (ContainerConfigError, VolumeError, OSError, ValueError) as error:
             self._send_failure(pod, container, str(error))
             raise _StartError("CreateContainerConfigError", str(error)) from error
@@ -208,12 +215,19 @@ class ContainerStarter:
         count: int,
         image: pb.Image,
         sandbox: PodSandbox,
+        image_volumes: Mapping[str, pb.ImageSpec],
     ) -> pb.ContainerConfig:
         env = await self._make_environment(pod, container, sandbox.ips)
         supported = wants_recursive(container) and (await self._get_features(pod)).recursive_read_only_mounts
         mounts = await asyncio.to_thread(
-            self._make_mounts, pod, container, env, sandbox.ips, supports_recursive=supported
+            self._volumes.make_mounts,
+            pod,
+            container,
+            env,
+            images=image_volumes,
+            supports_recursive=supported,
         )
+        mounts += await asyncio.to_thread(self._make_file_mounts, pod, container, mounts, sandbox.ips)
         target_id = ""
         if container.target_container_name:
             target = state.get_newest(container.target_container_name)
@@ -236,17 +250,12 @@ class ContainerStarter:
             target=target_id,
         )
 
-    def _make_mounts(
-        self,
-        pod: Pod,
-        container: Container,
-        env: Mapping[str, str],
-        ips: list[str],
-        *,
-        supports_recursive: bool,
+    def _make_file_mounts(
+        self, pod: Pod, container: Container, volumes: list[pb.Mount], ips: list[str]
     ) -> list[pb.Mount]:
-        mounts = self._volumes.make_mounts(pod, container, env, supports_recursive=supports_recursive)
-        container_paths = {mount.container_path for mount in mounts}
+        """Return the mounts of /etc/hosts, unless a volume is there, and of the termination message."""
+        mounts = []
+        container_paths = {mount.container_path for mount in volumes}
         if "/etc/hosts" not in container_paths and (ips or pod.spec.host_network):
             name, domain = dns.get_host_name(pod, self._config.cluster_domain)
             text = dns.render_hosts_file(pod, ips, name, domain)

@@ -32,8 +32,10 @@ _PLUGINS: Final = {
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
 }
-#: Volumes with the API's content. Only the kubelet writes to them (CVE-2017-1002102).
-_READ_ONLY: Final = frozenset({"configMap", "secret", "downwardAPI", "projected"})
+#: Mounted by the runtime, from an image that is pulled when a container starts.
+_IMAGE: Final = "image"
+#: Volumes with the API's content or an image's. Only the kubelet writes to them (CVE-2017-1002102).
+_READ_ONLY: Final = frozenset({"configMap", "secret", "downwardAPI", "projected", _IMAGE})
 #: A tmpfs, as upstream: secrets and tokens do not reach the disk.
 _IN_MEMORY: Final = frozenset({"secret", "projected"})
 _LOCAL_PLUGIN: Final = "kubernetes.io~local-volume"
@@ -134,7 +136,7 @@ class VolumeManager:
         elif kind in _PLUGINS:
             files = await make_files(pod, volume, self._sources, fields)
             await asyncio.to_thread(self._write_files, pod, volume, files, group)
-        else:
+        elif kind != _IMAGE:
             raise VolumeError(f"volume type {kind} is not supported by this kubelet")
 
     def _write_files(
@@ -186,29 +188,38 @@ class VolumeManager:
         raise VolumeError(f'volume "{name}" is not in the pod')
 
     def make_mounts(
-        self, pod: Pod, container: Container, env: Mapping[str, str], *, supports_recursive: bool
+        self,
+        pod: Pod,
+        container: Container,
+        env: Mapping[str, str],
+        *,
+        images: Mapping[str, pb.ImageSpec],
+        supports_recursive: bool,
     ) -> list[pb.Mount]:
         """Return the container's volumeMounts. Creates and mounts their subPaths. Raises VolumeError.
 
-        `supports_recursive`: the runtime's handler makes recursive read-only mounts.
+        `images`: of the volumes that are images. `supports_recursive`: the runtime's handler makes recursive
+        read-only mounts.
         """
         result = []
         for index, entry in enumerate(container.volume_mounts):
             is_recursive = read_only.resolve_recursive(entry, supported=supports_recursive)
-            source = self.get_host_path(pod, entry.name)
             sub_path = expand(entry.sub_path_expr, env) if entry.sub_path_expr else entry.sub_path
-            if sub_path:
-                source = self._mount_sub_path(pod, container, index, source, sub_path)
-            target = entry.mount_path
-            result.append(
-                pb.Mount(
-                    container_path=target if target.startswith("/") else f"/{target}",
-                    host_path=source,
-                    readonly=entry.read_only or self._is_read_only(pod, entry.name),
-                    recursive_read_only=is_recursive,
-                    propagation=_PROPAGATION[entry.mount_propagation],
-                )
+            _check_sub_path(sub_path)
+            image, target = images.get(entry.name), entry.mount_path
+            made = pb.Mount(
+                container_path=target if target.startswith("/") else f"/{target}",
+                image=image,
+                image_sub_path=sub_path if image is not None else "",
+                readonly=entry.read_only or self._is_read_only(pod, entry.name),
+                recursive_read_only=is_recursive,
+                propagation=_PROPAGATION[entry.mount_propagation],
             )
+            if image is None:
+                made.host_path = self.get_host_path(pod, entry.name)
+                if sub_path:
+                    made.host_path = self._mount_sub_path(pod, container, index, made.host_path, sub_path)
+            result.append(made)
         return result
 
     def make_devices(self, pod: Pod, container: Container) -> list[pb.Device]:
@@ -230,8 +241,6 @@ class VolumeManager:
 
     def _mount_sub_path(self, pod: Pod, container: Container, index: int, source: str, sub_path: str) -> str:
         """Mount the subPath of entry `index` below the pod's folder and return the path of that mount."""
-        if sub_path.startswith("/") or ".." in sub_path.split("/"):
-            raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
         volume = container.volume_mounts[index].name
         target = f"{subpath.FOLDER}/{volume}/{container.name}/{index}"
         try:
@@ -287,6 +296,11 @@ def open_pod_folder(root: Path, uid: PodUID) -> Directory:
     (root / "pods").mkdir(parents=True, exist_ok=True, mode=0o750)
     with Directory.open(root / "pods") as pods:
         return pods.make_directory(uid, 0o750)
+
+
+def _check_sub_path(sub_path: str) -> None:
+    if sub_path.startswith("/") or ".." in sub_path.split("/"):
+        raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
 
 
 def _get_kind(volume: JsonObject) -> str:

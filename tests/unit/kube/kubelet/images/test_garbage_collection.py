@@ -39,6 +39,7 @@ def make_answers(**answers: Any) -> dict[str, Any]:
         "ListContainers": pb.ListContainersResponse(
             containers=[pb.Container(id="c", image_id="sha256:0")],
         ),
+        "ContainerStatus": pb.ContainerStatusResponse(),
         "RemoveImage": pb.RemoveImageResponse(),
         **answers,
     }
@@ -71,6 +72,13 @@ async def test_a_disk_with_room_keeps_its_images(tmp_path: Path) -> None:
 async def test_a_full_disk_loses_unused_images_down_to_the_low_threshold(tmp_path: Path) -> None:
     # 20 % of 1,000 have to be free, 50 are: two images of 100 do, and the used one stays.
     assert await collect(tmp_path, disk=(1000, 50), answers=make_answers()) == (2, [])
+
+
+async def test_an_image_that_a_container_mounts_stays(tmp_path: Path) -> None:
+    mount = pb.Mount(container_path="/data", image=pb.ImageSpec(image="sha256:1"))
+    status = pb.ContainerStatusResponse(status=pb.ContainerStatus(id="c", mounts=[mount]))
+    answers = make_answers(ContainerStatus=status)
+    assert await collect(tmp_path, disk=(1000, 50), answers=answers) == (1, ["FreeDiskSpaceFailed"])
 
 
 async def test_too_little_to_remove_is_an_event(tmp_path: Path) -> None:

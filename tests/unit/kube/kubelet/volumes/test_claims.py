@@ -111,7 +111,7 @@ def test_a_host_path_volume_is_used_at_its_own_path(tmp_path: Path) -> None:
     manager = make_volume_manager(tmp_path / "root", objects)
     made = pod_with_claim()
     set_up(manager, made)
-    mounts = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+    mounts = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
     assert [(item.host_path, item.readonly) for item in mounts] == [(str(tmp_path / "new"), False)]
     assert (tmp_path / "new").is_dir()
 
@@ -150,7 +150,7 @@ def test_a_local_volume_is_bound_below_the_pod_and_outlives_it(tmp_path: Path) -
         made = pod_with_claim()
         set_up(manager, made)
         set_up(manager, made)
-        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
         assert entry.host_path == f"{tmp_path}/root/pods/u1/volumes/kubernetes.io~local-volume/pv"
         assert Path(entry.host_path, "file").read_text() == "kept"
         assert mount.list_binds(source) == [entry.host_path]
@@ -165,7 +165,7 @@ def test_a_read_only_claim_cannot_be_written(tmp_path: Path) -> None:
     def check(manager: VolumeManager, source: Path) -> None:
         made = pod_with_claim({"name": "v", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}})
         set_up(manager, made)
-        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
         assert entry.readonly
         with pytest.raises(OSError, match="Read-only"):
             Path(entry.host_path, "new").touch()
@@ -191,7 +191,7 @@ def test_a_sub_path_of_a_claim_is_mounted(tmp_path: Path) -> None:
         (source / "sub" / "inner").write_text("inner")
         made = pod_with_claim(volume_mounts=[{"name": "v", "mountPath": "/m", "subPath": "sub"}])
         set_up(manager, made)
-        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+        (entry,) = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
         assert Path(entry.host_path, "inner").read_text() == "inner"
         asyncio.run(manager.remove_pod_folder(made.uid))
         assert (source / "sub" / "inner").read_text() == "inner"

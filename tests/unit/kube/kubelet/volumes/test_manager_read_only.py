@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.api.core import Pod
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods.field_path import NodeFields
 from kprov.kube.kubelet.volumes.claims import ClaimedVolumes
 from kprov.kube.kubelet.volumes.manager import VolumeManager
@@ -55,7 +56,7 @@ def test_containers_get_them_read_only(tmp_path: Path, kind: str) -> None:
     def work() -> None:
         manager, made = make_manager(tmp_path), pod_with(kind, SOURCES[kind])
         asyncio.run(manager.mount_volumes(made, FIELDS))
-        mounts = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+        mounts = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
         assert [item.readonly for item in mounts] == [True, True]
 
     mount_namespace.run(work)
@@ -65,11 +66,22 @@ def test_an_empty_dir_is_written_to_by_containers(tmp_path: Path) -> None:
     def work() -> None:
         manager, made = make_manager(tmp_path), pod_with("emptyDir", {})
         asyncio.run(manager.mount_volumes(made, FIELDS))
-        mounts = manager.make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)
+        mounts = manager.make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)
         assert [item.readonly for item in mounts] == [False, False]
         assert stat.S_IMODE(Path(mounts[0].host_path).stat().st_mode) == 0o777
 
     mount_namespace.run(work)
+
+
+def test_an_image_is_mounted_read_only_by_the_runtime(tmp_path: Path) -> None:
+    manager, made = make_manager(tmp_path), pod_with("image", {"reference": "data:1"})
+    asyncio.run(manager.mount_volumes(made, FIELDS))
+    images = {"v": pb.ImageSpec(image="sha256:1")}
+    mounts = manager.make_mounts(made, made.spec.containers[0], {}, images=images, supports_recursive=False)
+    assert [(item.host_path, item.image.image, item.image_sub_path, item.readonly) for item in mounts] == [
+        ("", "sha256:1", "", True),
+        ("", "sha256:1", "sub", True),
+    ]
 
 
 def test_a_pod_may_ask_for_recursively_read_only(tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_a_pod_may_ask_for_recursively_read_only(tmp_path: Path) -> None:
     made = pod(container(volumeMounts=[mount]), volumes=[{"name": "v", "hostPath": {"path": "/srv"}}])
     for supported in (True, False):
         (entry,) = make_manager(tmp_path).make_mounts(
-            made, made.spec.containers[0], {}, supports_recursive=supported
+            made, made.spec.containers[0], {}, images={}, supports_recursive=supported
         )
         assert (entry.readonly, entry.recursive_read_only) == (True, supported)
 

@@ -35,7 +35,9 @@ def prepare(root: Path, volume: Path, sub_path: str) -> Path:
     """Return the host path that the runtime mounts."""
     made = pod(volume, sub_path)
     return Path(
-        manager(root).make_mounts(made, made.spec.containers[0], {}, supports_recursive=False)[0].host_path
+        manager(root)
+        .make_mounts(made, made.spec.containers[0], {}, images={}, supports_recursive=False)[0]
+        .host_path
     )
 
 
