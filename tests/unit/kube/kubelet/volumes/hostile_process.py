@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import traceback
@@ -18,6 +19,8 @@ def hostile(folder: Path, attack: Callable[[], None]) -> Iterator[None]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        # As in mount_namespace.py: the parent's garbage may wait for threads that only the parent has.
+        gc.freeze()
         try:
             os.chdir(folder)
             os.setgroups([])
