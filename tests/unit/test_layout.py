@@ -25,7 +25,9 @@ def list_files(folder: Path, pattern: str) -> set[PurePosixPath]:
 SOURCES = {path for path in list_files(ROOT / "kprov", "*.py") if not path.stem.endswith("_pb2")}
 MODULES = {path.with_suffix("") for path in SOURCES if path.name != "__init__.py"}
 PACKAGES = {path.parent for path in SOURCES if path.name == "__init__.py"} - {PurePosixPath()}
-TESTS = list_files(UNIT, "test_*.py") - {PurePosixPath("test_layout.py")}
+#: Tests of the whole of kprov/.
+OF_THE_WHOLE = {PurePosixPath("test_layout.py"), PurePosixPath("test_names.py")}
+TESTS = list_files(UNIT, "test_*.py") - OF_THE_WHOLE
 
 
 def find_subject(test: PurePosixPath) -> PurePosixPath | None:
