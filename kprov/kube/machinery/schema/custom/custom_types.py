@@ -12,7 +12,7 @@ from kprov.kube.machinery.schema.custom import embedded, list_types, values
 from kprov.kube.machinery.schema.custom.defaults import set_defaults
 from kprov.kube.machinery.schema.custom.node_tree import build_root
 from kprov.kube.machinery.schema.custom.pruning import prune
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import Compiler
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Node
 from kprov.kube.machinery.schema.object_schema import Gvk, SchemaReport
 
@@ -31,10 +31,20 @@ class CustomTypes:
     the caller can give long ones to a thread.
     """
 
-    def __init__(self, gvk: Gvk, schema: JsonObject | None, *, preserve_unknown: bool = False) -> None:
-        """Compile an openAPIV3Schema, which is structural unless preserve_unknown. Raise SchemaError."""
+    def __init__(
+        self,
+        gvk: Gvk,
+        schema: JsonObject | None,
+        *,
+        preserve_unknown: bool = False,
+        compiler: Compiler | None = None,
+    ) -> None:
+        """Compile an openAPIV3Schema, which is structural unless preserve_unknown. Raise SchemaError.
+
+        compiler: that of the other versions, whose levels are often the same.
+        """
         self._gvk = gvk
-        self.structural = None if schema is None else Structural(schema)
+        self.structural = None if schema is None else (compiler or Compiler()).compile(schema)
         self._prunes = not preserve_unknown
         self._node = build_root(None if preserve_unknown else self.structural, gvk[2])
         self._status = None if self.structural is None else self.structural.properties.get("status")

@@ -8,6 +8,7 @@ apiextensions-apiserver pkg/apiserver/validation/ratcheting.go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from kprov.kube.machinery.field import FieldError, internal
@@ -145,7 +146,12 @@ class _Walk:
         return count
 
     def _check_any_of(
-        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, problems: Problems
+        self,
+        branches: Sequence[Structural],
+        value: Any,
+        place: Place,
+        before: _Before | None,
+        problems: Problems,
     ) -> int:
         best, best_count = Problems(), -1
         for branch in branches:
@@ -159,7 +165,12 @@ class _Walk:
         return best_count
 
     def _check_one_of(
-        self, branches: list[Structural], value: Any, place: Place, before: _Before | None, problems: Problems
+        self,
+        branches: Sequence[Structural],
+        value: Any,
+        place: Place,
+        before: _Before | None,
+        problems: Problems,
     ) -> int:
         best, best_count, valid, first_count = Problems(), -1, 0, 0
         for branch in branches:

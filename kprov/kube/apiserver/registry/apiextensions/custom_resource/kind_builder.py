@@ -24,6 +24,7 @@ from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import ALL_VERBS, Resource, Subresource, rank_version
 from kprov.kube.machinery.schema.custom.custom_types import CustomTypes
+from kprov.kube.machinery.schema.custom.structural import Compiler
 from kprov.kube.machinery.schema.versioned_types import VersionedTypes
 
 _READ_WRITE: Final = ("get", "patch", "update")
@@ -48,9 +49,13 @@ def build_kinds(definition: JsonObject, storage: Storage, cacher: Cacher) -> Cus
     versions = sorted(spec["versions"], key=lambda version: rank_version(version["name"]))
     resources = {version["name"]: _build_resource(definition, version) for version in versions}
     preserve = bool(spec.get("preserveUnknownFields"))
+    compiler = Compiler()
     types = {
         version["name"]: CustomTypes(
-            resources[version["name"]].gvk, _find_schema(version), preserve_unknown=preserve
+            resources[version["name"]].gvk,
+            _find_schema(version),
+            preserve_unknown=preserve,
+            compiler=compiler,
         )
         for version in versions
     }

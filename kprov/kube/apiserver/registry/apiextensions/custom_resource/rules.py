@@ -95,7 +95,7 @@ class RuleSet:
         self._schema = schema if schema is not None and schema.has_rules else None
         self._compiled: dict[int, list[Rule | CompileError]] = {}
         if self._schema is not None:
-            self._compile(self._schema)
+            self._compile(self._schema, set())
 
     def check(
         self,
@@ -121,11 +121,15 @@ class RuleSet:
             walk.check(self._schema, obj, (), before, is_resource=is_resource)
         return walk.errors
 
-    def _compile(self, schema: Structural) -> None:
+    def _compile(self, schema: Structural, seen: set[int]) -> None:
+        """seen: identities of the levels that were visited."""
+        if id(schema) in seen:
+            return
+        seen.add(id(schema))
         if schema.rules:
             self._compiled[id(schema)] = [_try_compile(raw) for raw in schema.rules]
         for child in _list_children(schema):
-            self._compile(child)
+            self._compile(child, seen)
 
 
 @cache

@@ -34,7 +34,7 @@ from kprov.kube.apiserver.registry.generic.checks import Errors, check_required_
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.schema.custom.structural import SchemaError, Structural
+from kprov.kube.machinery.schema.custom.structural import SchemaError, Structural, compile_schema
 
 APPROVED: Final = "api-approved.kubernetes.io"
 _REVIEW_VERSIONS: Final = ("v1", "v1beta1")
@@ -161,7 +161,7 @@ def _has_unpruned_defaults(schema: JsonObject) -> bool:
     if not structural_rules.is_structural(schema):
         return False
     try:
-        return default_rules.has_unknown_fields(Structural(schema))
+        return default_rules.has_unknown_fields(compile_schema(schema))
     except SchemaError:
         return False
 
@@ -285,7 +285,7 @@ def _compile(
 ) -> tuple[Structural | None, list[FieldError]]:
     """Return the compiled schema and the errors of its defaults, or None and why it cannot be compiled."""
     try:
-        compiled = Structural(schema)
+        compiled = compile_schema(schema)
     except SchemaError as error:
         return None, [field.invalid(str(where), "", str(error))]
     errors = default_rules.find_errors(compiled, where, pruned=checks.pruned_defaults)
@@ -300,7 +300,7 @@ def _check_selectable(
         yield field.invalid(path, "", "may only be set when validations.schema is included")
         return
     with suppress(SchemaError):  # an error of the schema
-        compiled = Structural(schema)
+        compiled = compile_schema(schema)
         yield from selectable_fields.check_selectable_fields(fields, compiled, path, allow_many=allow_many)
 
 

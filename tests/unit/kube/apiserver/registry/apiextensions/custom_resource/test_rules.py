@@ -6,7 +6,7 @@ from typing import Any
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource.rules import RuleSet
 from kprov.kube.machinery import field
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import compile_schema
 
 _NUMBER = {"type": "number"}
 _INTEGER = {"type": "integer"}
@@ -14,7 +14,7 @@ _INTEGER = {"type": "integer"}
 
 def check(spec_schema: dict[str, Any], spec: Any, old: Any = None, **rule: Any) -> list[str]:
     spec_schema = {**spec_schema, **({"x-kubernetes-validations": [rule]} if rule else {})}
-    rules = RuleSet(Structural({"type": "object", "properties": {"spec": spec_schema}}))
+    rules = RuleSet(compile_schema({"type": "object", "properties": {"spec": spec_schema}}))
     stored = None if old is None else {"spec": old}
     return [f"{error.field}: {error.detail}" for error in rules.check({"spec": spec}, stored, [])]
 
@@ -102,7 +102,7 @@ def test_values_have_the_types_of_the_schema_and_escaped_names() -> None:
 
 
 def test_rules_wait_until_types_and_sizes_are_right() -> None:
-    rules = RuleSet(Structural({"type": "object", "x-kubernetes-validations": [{"rule": "false"}]}))
+    rules = RuleSet(compile_schema({"type": "object", "x-kubernetes-validations": [{"rule": "false"}]}))
     errors = rules.check({}, None, [field.required("spec")])
     assert [error.field for error in errors] == ["<nil>"]
     assert "some validation rules were not checked" in errors[0].detail
@@ -116,7 +116,7 @@ def test_a_rule_for_each_item_of_a_long_list_ends() -> None:
 
 
 def test_the_root_sees_the_name_of_the_object_only() -> None:
-    schema = Structural(
+    schema = compile_schema(
         {
             "type": "object",
             "x-kubernetes-validations": [{"rule": "self.metadata.name == 'a' && !has(self.metadata.labels)"}],

@@ -8,7 +8,7 @@ import pytest
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import default_rules
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.schema_walk import SchemaPath
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import Structural, compile_schema
 
 _PORT = {"type": "integer", "minimum": 1}
 _RULE = [{"rule": "self.size() < 3", "message": "too long"}]
@@ -20,7 +20,7 @@ _EMBEDDED = {
 
 
 def make_root(**properties: Any) -> Structural:
-    return Structural({"type": "object", "properties": properties})
+    return compile_schema({"type": "object", "properties": properties})
 
 
 def find(schema: Structural, *, pruned: bool = True) -> list[tuple[str, str]]:

@@ -8,13 +8,13 @@ import pytest
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import expression_rules
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.schema_walk import SchemaPath
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import compile_schema
 
 _PATH = "s.properties[spec].x-kubernetes-validations[0]"
 
 
 def find(schema: dict[str, Any], *known: str) -> list[tuple[str, str]]:
-    root = Structural({"type": "object", "properties": {"spec": schema}})
+    root = compile_schema({"type": "object", "properties": {"spec": schema}})
     errors = expression_rules.find_errors(root, SchemaPath("s"), frozenset(known))
     return [(error.field, error.detail) for error in errors]
 

@@ -8,9 +8,9 @@ from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition.fiel
     FieldPathError,
     find_field,
 )
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import compile_schema
 
-_SCHEMA = Structural(
+_SCHEMA = compile_schema(
     {
         "type": "object",
         "properties": {

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import selectable_fields
-from kprov.kube.machinery.schema.custom.structural import Structural
+from kprov.kube.machinery.schema.custom.structural import compile_schema
 
 _TEXT = {"type": "string"}
-_SCHEMA = Structural(
+_SCHEMA = compile_schema(
     {
         "type": "object",
         "properties": {
