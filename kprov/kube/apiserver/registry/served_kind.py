@@ -29,7 +29,8 @@ class StoredKind(ServedKind):
 
     `conversion` is None for most resources: clients get the stored bytes. The other traits are those of
     custom resources. `labels`: what field selectors accept, with the field of stored objects. `warnings`: for
-    each request. `schema` and its digest: for documents. `weight`: how many times as much CPU time a byte
+    each request. `schema`: for documents, encoded, because most of it are descriptions that are seldom read.
+    `schema_digest`: of it. `weight`: how many times as much CPU time a byte
     of an object needs at most as one of a built-in kind. `restore`: what a read does to an object of the
     stored version, where versions have schemas of their own.
     """
@@ -39,7 +40,7 @@ class StoredKind(ServedKind):
     labels: Mapping[str, str] | None = None
     columns: KindColumns | None = None
     warnings: tuple[str, ...] = ()
-    schema: JsonObject | None = None
+    schema: bytes | None = None
     schema_digest: str = ""
     weight: int = 1
     restore: Callable[[JsonObject], None] | None = None

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema.object_schema import Gvk
 
-#: By the kind of the objects. None: no schema.
-Schemas = Mapping[Gvk, JsonObject | None]
+#: Encoded, by the kind of the objects. None: no schema.
+Schemas = Mapping[Gvk, bytes | None]
 
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _CONVENTIONS: Final = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
@@ -56,13 +58,17 @@ def publish_custom_schemas(
         list_kind = resource.list_kind
         schemas_by_gvk[resource.gvk] = (
             f"{base}.{kind}",
-            _publish(schemas[resource.gvk], resource, prefix, v3=v3),
+            _publish(_decode(schemas[resource.gvk]), resource, prefix, v3=v3),
         )
         schemas_by_gvk[group, version, list_kind] = (
             f"{base}.{list_kind}",
             _publish_list(resource, f"{prefix}{base}.{kind}", prefix),
         )
     return schemas_by_gvk
+
+
+def _decode(schema: bytes | None) -> JsonObject | None:
+    return None if schema is None else orjson.loads(schema)
 
 
 def _publish(schema: JsonObject | None, resource: Resource, prefix: str, *, v3: bool) -> JsonObject:

@@ -6,6 +6,8 @@ import orjson
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.handlers.documents import Documents
+from kprov.kube.apiserver.registry.apiextensions.custom_resource.kind_builder import build_kinds
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.served_kind import ServedKind
 from kprov.kube.apiserver.registry.served_kinds import ServedKinds
 from kprov.kube.component_base.http11.request import Request
@@ -39,3 +41,32 @@ async def test_discovery_shows_a_published_kind_until_it_is_removed() -> None:
     kinds.publish("widgets.example.com", [])
     assert await read_resources(documents, GROUP) is None
     assert await read_resources(documents, "/apis/batch/v1") is not None
+
+
+async def test_openapi_shows_the_new_schema_of_a_changed_definition(registry: Registry) -> None:
+    kinds = registry.kinds
+    documents = Documents(kinds, lambda _: True, "10.0.0.1:6443", {})
+
+    def publish(*fields: str) -> None:
+        properties = {name: {"type": "string"} for name in fields}
+        schema = {"type": "object", "properties": properties}
+        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+        names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
+        definition = {
+            "metadata": {"name": "widgets.example.com", "uid": "1"},
+            "spec": {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]},
+            "status": {"acceptedNames": names},
+        }
+        made = build_kinds(definition, registry.storage, registry.cacher)
+        kinds.publish("widgets.example.com", made.kinds)
+
+    async def read_fields() -> set[str]:
+        response = await documents.answer(Request("GET", "/openapi/v3/apis/example.com/v1", CIMultiDict()))
+        assert response is not None
+        schemas = orjson.loads(response.body)["components"]["schemas"]
+        return set(schemas["com.example.v1.Widget"]["properties"]) - {"apiVersion", "kind", "metadata"}
+
+    publish("size")
+    assert await read_fields() == {"size"}
+    publish("size", "color")
+    assert await read_fields() == {"size", "color"}

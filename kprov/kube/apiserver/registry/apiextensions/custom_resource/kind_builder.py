@@ -5,10 +5,13 @@ Source: apiextensions-apiserver/pkg/apiserver/customresource_handler.go (getOrCr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
+
+import orjson
 
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
@@ -134,6 +137,8 @@ def _build_kind(
         )
     named = ("metadata.name", "metadata.namespace") if resource.namespaced else ("metadata.name",)
     fields = [field["jsonPath"].removeprefix(".") for field in version.get("selectableFields") or ()]
+    schema = _find_schema(version)
+    encoded = None if schema is None else orjson.dumps(schema)
     return StoredKind(
         resource,
         all_types,
@@ -142,7 +147,8 @@ def _build_kind(
         labels={name: name for name in (*named, *fields)},
         columns=build_columns(version.get("additionalPrinterColumns")),
         warnings=_list_warnings(version, resource),
-        schema=_find_schema(version),
+        schema=encoded,
+        schema_digest=hashlib.sha256(encoded or b"").hexdigest(),
         # Its own schema checks what is written, and the stored version's restores it.
         weight=max(types.weight, stored_types.weight),
         restore=None if conversion is None else stored_types.restore,

@@ -73,7 +73,7 @@ async def test_a_changed_kind_computes_nothing_of_other_groups_again(monkeypatch
     """Neither their hashes nor their documents."""
     widget = Resource("example.com", "v1", "Widget", "widgets", "widget", namespaced=True)
     resources = [*(each for each in list_resources() if each.group in {"apps", "batch"}), widget]
-    schemas = {widget.gvk: {"type": "object"}}
+    schemas = {widget.gvk: b'{"type":"object"}'}
     hashed, built = list[str](), list[str]()
     etag, v3 = documents.etag, documents.v3
 
