@@ -9,7 +9,16 @@ import os
 import signal
 import sys
 
-from tests.bench import apiserver, controllers, controllers_lists, copying, http_parsing, provision, scheduler
+from tests.bench import (
+    apiserver,
+    controllers,
+    controllers_lists,
+    copying,
+    custom_resources,
+    http_parsing,
+    provision,
+    scheduler,
+)
 
 BENCHMARKS = {
     "provision": provision.small,
@@ -19,6 +28,8 @@ BENCHMARKS = {
     "http": http_parsing.parsing,
     "apiserver": apiserver.figures,
     "apiserver_scale": apiserver.scale,
+    "custom_objects": custom_resources.objects,
+    "custom_definitions": custom_resources.definitions,
     "scheduler": scheduler.compare,
     "controllers": controllers.figures,
 }

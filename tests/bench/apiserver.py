@@ -36,7 +36,8 @@ _WANTED = {
 
 
 @contextmanager
-def _server(program: str | None) -> Iterator[ApiServer]:
+def serve(program: str | None) -> Iterator[ApiServer]:
+    """A server over an etcd of its own. program: another one than ours."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # In the older form, which every server reads.
@@ -57,7 +58,7 @@ def _server(program: str | None) -> Iterator[ApiServer]:
 
 
 def _figures(program: str | None) -> dict[str, float]:
-    with _server(program) as server:
+    with serve(program) as server:
         load = Load(server.url, "admin-token")
         pods = asyncio.run(load.prepare())
         found = {
@@ -88,7 +89,7 @@ def scale() -> None:
 
 def _watchers(program: str | None) -> dict[str, float]:
     """Microseconds of wall time a delivery; milliseconds from a write to its arrival."""
-    with _server(program) as server:
+    with serve(program) as server:
         load = Load(server.url, "admin-token")
         asyncio.run(load.prepare())
         found = {}
@@ -101,7 +102,7 @@ def _watchers(program: str | None) -> dict[str, float]:
 
 def _large(program: str | None) -> dict[str, float]:
     """With that state: a restart until it is ready, a LIST of all, a watch that begins with all."""
-    with _server(program) as server:
+    with serve(program) as server:
         asyncio.run(Load(server.url, "admin-token").prepare())
         server.stop()
         server.etcd.put_all({f"/registry/configmaps/load/m{n}": _config_map(n) for n in range(_MANY)})
