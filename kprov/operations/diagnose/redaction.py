@@ -11,6 +11,7 @@ from typing import Any
 
 from kprov.inventory import secrets
 from kprov.inventory.secrets import MASK
+from kprov.operations.diagnose.arguments import mask_arguments
 
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
@@ -37,22 +38,6 @@ _SETTING = re.compile(
 )
 #: `auth_pass x` of keepalived, `--token x` of a command line.
 _WORD = re.compile(r"(?im)((?:\bauth_pass|--password|--token|--client-secret)[ \t]+)(?![*-])\S+")
-#: What separates words of a command line, of a list of words, and of words joined for redaction.
-_GAP = r"""[\s\0"',]"""
-_OTHER_WORDS = r"[^\n|;&]{0,2000}?"
-_PASSWORD_OPTIONS = (
-    # Without a space: with one, the client asks for the password.
-    rf"\b(?:mysql|mariadb)[\w-]*(?={_GAP}){_OTHER_WORDS}{_GAP}-p",
-    rf"\bsshpass{_GAP}+-p{_GAP}*",
-    rf"\bmongo\w*(?={_GAP}){_OTHER_WORDS}{_GAP}-p{_GAP}+",
-    rf"\b(?:docker|podman|nerdctl|skopeo|buildah|helm){_GAP}{_OTHER_WORDS}login{_OTHER_WORDS}{_GAP}-p{_GAP}+",
-    rf"\bredis-cli(?={_GAP}){_OTHER_WORDS}{_GAP}-a{_GAP}+",
-    rf"""\bcurl(?={_GAP}){_OTHER_WORDS}{_GAP}(?:-\w*u|--user=?){_GAP}*[^\s\0:"',/]+:""",
-)
-#: The option of a program that is a password, or has one.
-_PASSWORD_ARGUMENT = re.compile(
-    rf"""({"|".join(_PASSWORD_OPTIONS)})(?!\*)(?:(\\?["'])[^"'\n\0]+\2|[^\s\0"']+)"""
-)
 _LEFT = {
     "a private key": _PRIVATE_KEY,
     "a bearer token": _BEARER,
@@ -68,9 +53,9 @@ def redact_text(text: str) -> str:
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _ENCODED_PEM.sub(lambda match: MASK if _is_key(match[0]) else match[0], text)
     text = _JWT.sub(MASK, text)
-    for expression in (_BEARER, _BASIC, _BOOTSTRAP, _URL, _WORD, _PASSWORD_ARGUMENT):
+    for expression in (_BEARER, _BASIC, _BOOTSTRAP, _URL, _WORD):
         text = expression.sub(rf"\g<1>{MASK}", text)
-    text = _BARE_BOOTSTRAP.sub(MASK, text)
+    text = mask_arguments(_BARE_BOOTSTRAP.sub(MASK, text))
     return _SETTING.sub(rf"\g<1>\g<2>{MASK}\g<2>", text)
 
 
@@ -128,7 +113,7 @@ def _mask_words(container: dict[str, Any]) -> None:
     """Mask passwords in the words of a container or a probe: its program may stand in another list."""
     lists = {name: container[name] for name in ("command", "args") if isinstance(container.get(name), list)}
     words = [str(word) for part in lists.values() for word in part]
-    masked = iter(_PASSWORD_ARGUMENT.sub(rf"\g<1>{MASK}", "\0".join(words)).split("\0"))
+    masked = iter(mask_arguments("\0".join(words)).split("\0"))
     for name, part in lists.items():
         container[name] = [next(masked) for _ in part]
 
