@@ -22,11 +22,11 @@ from tests.unit.kube.kubelet.kubelet_builders import container, pod
 IMAGE = pb.Image(id="sha256:1", repo_tags=["registry.example/data:1"])
 
 
-def make_pod(policy: str) -> Pod:
+def make_pod(policy: str, **mount: Any) -> Pod:
     """A pod whose first container mounts the image, and whose second one does not."""
     source = {"reference": "registry.example/data:1", "pullPolicy": policy}
     return pod(
-        container("reader", volumeMounts=[{"name": "data", "mountPath": "/data"}]),
+        container("reader", volumeMounts=[{"name": "data", "mountPath": "/data", **mount}]),
         container("other"),
         volumes=[{"name": "data", "image": source}, {"name": "scratch", "emptyDir": {}}],
     )
@@ -76,17 +76,26 @@ async def test_an_old_runtime_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f'volume "data" is an image: {text}'
 
 
+async def test_a_sub_path_that_the_runtime_would_ignore_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContainerConfigError, match=r"its subPath needs containerd 2\.2 or later"):
+        await pull(tmp_path, make_pod("Always", subPath="etc"))
+
+
 @pytest.mark.parametrize(
-    ("runtime", "version", "can"),
+    ("runtime", "version", "mounts", "mounts_sub_path"),
     [
-        ("containerd", "2.1.0", True),
-        ("containerd", "v2.2.0-rc.1", True),
-        ("containerd", "2.0.5", False),
-        ("cri-o", "1.31.0", True),
-        ("cri-o", "1.30.4", False),
-        ("docker", "28.2.2", False),
-        ("other", "0.1", True),
+        ("containerd", "2.0.5", False, False),
+        ("containerd", "2.1.9+unknown", True, False),
+        ("containerd", "v2.2.0-rc.1", True, True),
+        ("cri-o", "1.30.4", False, False),
+        ("cri-o", "1.31.0", True, False),
+        ("cri-o", "1.33.0", True, True),
+        ("docker", "28.2.2", False, False),
+        ("other", "0.1", True, True),
     ],
 )
-def test_the_first_release_of_each_runtime(runtime: str, version: str, *, can: bool) -> None:
-    assert (find_problem(runtime, version) is None) is can
+def test_the_first_releases_of_each_runtime(
+    runtime: str, version: str, *, mounts: bool, mounts_sub_path: bool
+) -> None:
+    can = tuple(find_problem(runtime, version, has_sub_path=asked) is None for asked in (False, True))
+    assert can == (mounts, mounts_sub_path)
