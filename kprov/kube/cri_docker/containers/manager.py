@@ -100,7 +100,7 @@ class ContainerManager:
         filters = labels.make_filters(labels.CONTAINER, wanted.label_selector, more)
         if wanted.id:
             filters["id"] = [wanted.id]
-        found = []
+        containers = []
         for listed in await list_containers(self._engine, filters):
             try:
                 container = make_listed_container(listed)
@@ -108,8 +108,8 @@ class ContainerManager:
                 log.debug("skipping a container: %s", error)
                 continue
             if not wanted.HasField("state") or container.state == wanted.state.state:
-                found.append(container)
-        return found
+                containers.append(container)
+        return containers
 
     async def update(self, container_id: str, resources: pb.LinuxContainerResources) -> None:
         """Change its limits. RpcError."""

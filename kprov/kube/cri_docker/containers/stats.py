@@ -33,10 +33,10 @@ class StatsReader:
 
     async def read(self, container_id: str) -> pb.ContainerStats:
         """RpcError NOT_FOUND."""
-        found = await self._containers.list_containers(pb.ContainerFilter(id=container_id))
-        if len(found) != 1:
+        containers = await self._containers.list_containers(pb.ContainerFilter(id=container_id))
+        if len(containers) != 1:
             raise RpcError(Code.NOT_FOUND, f"no such container: {container_id}")
-        return await self._read(found[0])
+        return await self._read(containers[0])
 
     async def read_all(self, wanted: pb.ContainerStatsFilter) -> list[pb.ContainerStats]:
         """Return the stats of running containers. Those that end meanwhile are left out."""

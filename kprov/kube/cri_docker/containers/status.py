@@ -24,11 +24,11 @@ _STATES: Final = {
 
 def make_listed_container(listed: Mapping[str, Any]) -> pb.Container:
     """Take an entry of /containers/json. ValueError: it has not the name of a container of a pod."""
-    found = listed.get("Labels") or {}
-    labels, annotations = split_labels(found)
+    docker_labels = listed.get("Labels") or {}
+    labels, annotations = split_labels(docker_labels)
     return pb.Container(
         id=listed["Id"],
-        pod_sandbox_id=found.get(SANDBOX_ID, ""),
+        pod_sandbox_id=docker_labels.get(SANDBOX_ID, ""),
         metadata=parse_container_name((listed.get("Names") or [""])[0]),
         image=pb.ImageSpec(image=listed["Image"]),
         image_ref=listed["ImageID"],
@@ -48,8 +48,8 @@ def make_container_status(
     ValueError: it has not the name of a container of a pod.
     """
     config, state = inspected["Config"], inspected["State"]
-    found = config.get("Labels") or {}
-    labels, annotations = split_labels(found)
+    docker_labels = config.get("Labels") or {}
+    labels, annotations = split_labels(docker_labels)
     status = pb.ContainerStatus(
         id=inspected["Id"],
         metadata=parse_container_name(inspected["Name"]),
@@ -69,7 +69,7 @@ def make_container_status(
             )
             for mount in inspected.get("Mounts") or ()
         ],
-        log_path=found.get(LOG_PATH, ""),
+        log_path=docker_labels.get(LOG_PATH, ""),
         resources=read_limits(inspected["HostConfig"]),
     )
     _set_state(status, state)

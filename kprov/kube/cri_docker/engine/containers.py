@@ -20,12 +20,12 @@ _CONFLICT: Final = re.compile(r"already in use by container \"?([0-9a-f]{12,64})
 async def inspect_container(engine: Engine, container_id: str, *, size: bool = False) -> dict[str, Any]:
     """Return Docker's document. size: also measure the writable layer. RpcError NOT_FOUND."""
     try:
-        found = await engine.get(f"/containers/{quote_name(container_id)}/json", size=size)
+        document = await engine.get(f"/containers/{quote_name(container_id)}/json", size=size)
     except EngineError as error:
         if error.status == 404:
             raise RpcError(Code.NOT_FOUND, error.message) from None
         raise
-    return dict(found)
+    return dict(document)
 
 
 async def list_containers(engine: Engine, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:

@@ -43,12 +43,12 @@ class ImageManager:
     async def inspect(self, reference: str) -> dict[str, Any] | None:
         """Return Docker's document of an image, None if the engine does not have it."""
         try:
-            found = await self._engine.get(f"/images/{quote_name(strip_image_ref(reference))}/json")
+            document = await self._engine.get(f"/images/{quote_name(strip_image_ref(reference))}/json")
         except EngineError as error:
             if error.status == 404:
                 return None
             raise
-        return dict(found)
+        return dict(document)
 
     async def pull(self, reference: str, auth: pb.AuthConfig | None) -> str:
         """Return the image's reference by digest, or its identifier. RpcError."""

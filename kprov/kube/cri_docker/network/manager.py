@@ -163,6 +163,6 @@ def _make_arguments(attachment: Attachment) -> str:
 
 def read_addresses(result: Mapping[str, Any]) -> list[str]:
     """Return the addresses of a result, without their prefix lengths. Before version 0.3: ip4, ip6."""
-    found = [entry.get("address", "") for entry in result.get("ips") or []]
-    found += [result[name].get("ip", "") for name in ("ip4", "ip6") if isinstance(result.get(name), dict)]
-    return [address.partition("/")[0] for address in found if address]
+    addresses = [entry.get("address", "") for entry in result.get("ips") or []]
+    addresses += [result[name].get("ip", "") for name in ("ip4", "ip6") if isinstance(result.get(name), dict)]
+    return [address.partition("/")[0] for address in addresses if address]

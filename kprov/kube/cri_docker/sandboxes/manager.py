@@ -141,7 +141,7 @@ class SandboxManager:
         filters = labels.make_filters(labels.SANDBOX, wanted.label_selector)
         if wanted.id:
             filters["id"] = [wanted.id]
-        found = []
+        sandboxes = []
         for listed in await list_containers(self._engine, filters):
             try:
                 sandbox = make_listed_sandbox(listed)
@@ -149,8 +149,8 @@ class SandboxManager:
                 log.debug("skipping a sandbox: %s", error)
                 continue
             if not wanted.HasField("state") or sandbox.state == wanted.state.state:
-                found.append(sandbox)
-        return found
+                sandboxes.append(sandbox)
+        return sandboxes
 
     async def _detach(self, sandbox_id: str) -> None:
         try:

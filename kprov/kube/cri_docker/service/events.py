@@ -65,10 +65,12 @@ class EventReader:
             event.pod_sandbox_status.CopyFrom(_make_lost_sandbox(sandbox_id, attributes.get("name", "")))
         of_sandbox = pb.ContainerFilter(pod_sandbox_id=sandbox_id)
         containers = await self._containers.list_containers(of_sandbox)
-        found = await asyncio.gather(
+        statuses = await asyncio.gather(
             *(self._containers.get_status(container.id) for container in containers), return_exceptions=True
         )
-        event.containers_statuses.extend(status for status in found if isinstance(status, pb.ContainerStatus))
+        event.containers_statuses.extend(
+            status for status in statuses if isinstance(status, pb.ContainerStatus)
+        )
         return event
 
 

@@ -27,10 +27,10 @@ def make_labels(
     return {**labels, **{_ANNOTATION + name: value for name, value in annotations.items()}, **internal}
 
 
-def split_labels(found: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
+def split_labels(docker_labels: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
     """Return CRI's labels and annotations of Docker's labels."""
     labels, annotations = {}, {}
-    for name, value in (found or {}).items():
+    for name, value in (docker_labels or {}).items():
         if name.startswith(_ANNOTATION):
             annotations[name.removeprefix(_ANNOTATION)] = value
         elif name not in _INTERNAL:
