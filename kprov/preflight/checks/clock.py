@@ -11,7 +11,7 @@ from kprov.preflight.model import Problem, Severity, for_each_host
 
 
 def find_offsets(fleet: Fleet) -> Iterator[Problem]:
-    """Yield a clock differs from the median of all hosts, or all differ from the operator's."""
+    """Find clocks that differ from the median of all hosts, or from the operator's clock."""
     if not fleet.hosts:
         return
     median = statistics.median(host.clock_offset for host in fleet.hosts)
@@ -34,14 +34,14 @@ def find_offsets(fleet: Fleet) -> Iterator[Problem]:
 
 @for_each_host
 def find_unsynchronized(host: PreflightHost) -> Iterator[Problem]:
-    """No time service keeps the clock."""
+    """Find a clock that no time service keeps."""
     # A container has the clock of its machine and cannot set it.
     if host.facts.system.clock_synchronized is False and not host.facts.system.container:
         yield Problem(host.name, "no time service synchronizes the clock")
 
 
 def find_early_clocks(fleet: Fleet) -> Iterator[Problem]:
-    """Yield the CA's certificate is not valid yet by the host's clock."""
+    """Find hosts by whose clock the CA's certificate is not valid yet."""
     for host in fleet.hosts:
         here = fleet.now + host.clock_offset
         if fleet.authority_start is not None and here < fleet.authority_start:

@@ -28,7 +28,7 @@ def find_missing_address(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_overlapping_routes(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a route leads addresses of pods or services elsewhere."""
+    """Find routes that lead addresses of pods or services elsewhere."""
     if NODE not in host.groups:
         return
     networks = {
@@ -86,7 +86,7 @@ def _find_exceeded_limits(host: str, servers: list[str], search: list[str]) -> I
 
 @for_each_host
 def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the host cannot resolve the names of its package repositories or proxy."""
+    """Find names of package repositories, or of their proxy, that the host cannot resolve."""
     repositories = host.probes.repositories if host.probes is not None else None
     if repositories is None:
         return
@@ -101,7 +101,7 @@ def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_unreachable_repositories(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a package repository does not answer."""
+    """Find package repositories, or their proxy, that do not answer."""
     repositories = host.probes.repositories if host.probes is not None else None
     if repositories is None:
         return

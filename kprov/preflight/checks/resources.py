@@ -14,7 +14,7 @@ KUBELET = "/var/lib/kubelet"
 
 @for_each_host
 def find_little_memory(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the memory is less than kubeadm wants on a control plane host, or a node needs."""
+    """Find less memory than kubeadm wants on a control plane host, or than a node needs."""
     memory = host.facts.system.memory_mb
     if CONTROL_PLANE in host.groups and memory < host.variables.minimal_master_memory_mb:
         least = host.variables.minimal_master_memory_mb
@@ -28,7 +28,7 @@ def find_little_memory(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_few_cpus(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a control plane host has fewer CPUs than kubeadm wants."""
+    """Find a control plane host with fewer CPUs than kubeadm wants."""
     cpus, least = host.facts.system.cpus, host.variables.preflight_control_plane_cpus
     if CONTROL_PLANE in host.groups and cpus < least:
         text = f"CPUs: {cpus}; a control plane host needs {least} (preflight_control_plane_cpus)"
@@ -37,7 +37,7 @@ def find_few_cpus(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_little_space(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a filesystem has less free space than its folders need."""
+    """Find filesystems with less free space than their folders need."""
     by_device: dict[str, list[tuple[str, int, str]]] = {}
     for path, least, variable in list_folders(host):
         space = host.facts.space.get(path)

@@ -37,7 +37,7 @@ OWN_CNI = "10-kprov.conflist"
 
 @for_each_host
 def find_other_clusters(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the host is a part of another cluster."""
+    """Find a host that is a part of another cluster."""
     software = host.facts.software
     for name, (units, paths) in DISTRIBUTIONS.items():
         signs = [unit for unit in units if unit in software.units]
@@ -74,7 +74,7 @@ def find_container_engines(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_foreign_etcd(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the data folder of etcd has data, and kprov has not installed etcd there."""
+    """Find data in etcd's data folder of a host on which kprov has not installed etcd."""
     software, folder = host.facts.software, host.variables.etcd_data_dir
     if ETCD not in host.groups or "etcd" in software.own:
         return
@@ -88,7 +88,7 @@ def find_foreign_etcd(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_firewalls(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a firewall service is active, whose rules kprov does not write."""
+    """Find an active firewall service, whose rules kprov does not write."""
     software = host.facts.software
     active = [
         name for unit, name in FIREWALLS.items() if unit in software.units and software.units[unit].active
@@ -100,7 +100,7 @@ def find_firewalls(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_foreign_cni(host: PreflightHost) -> Iterator[Problem]:
-    """Yield a CNI configuration of other software is in the folder that containerd reads."""
+    """Find CNI configurations of other software in the folder that containerd reads."""
     matching_cni_configs = [name for name in host.facts.software.cni_configs if name != OWN_CNI]
     if NODE not in host.groups or not matching_cni_configs:
         return

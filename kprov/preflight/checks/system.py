@@ -20,21 +20,21 @@ _ONLY_V2 = ("bpf",)
 
 @for_each_host
 def find_failures(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the host did not answer a request of the checks."""
+    """Find requests of the checks that the host did not answer."""
     for request, reason in host.failures.items():
         yield Problem(host.name, f"cannot read {request}: {reason}")
 
 
 @for_each_host
 def find_unsupported(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the roles do not support the distribution."""
+    """Find a distribution that the roles do not support."""
     if host.unsupported:
         yield Problem(host.name, host.unsupported)
 
 
 @for_each_host
 def find_architecture(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the bundle has no libraries for the processor."""
+    """Find a processor for which the bundle has no libraries."""
     architecture = host.facts.system.architecture
     if architecture not in ARCHITECTURES:
         yield Problem(
@@ -44,7 +44,7 @@ def find_architecture(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_old_python(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the components do not run on the host's Python."""
+    """Find a Python of the host on which the components do not run."""
     if ".".join(host.python.split(".")[:2]) not in PYTHONS:
         yield Problem(host.name, f"Python is {host.python}; the components need {' or '.join(PYTHONS)}")
 
@@ -65,7 +65,7 @@ def find_no_root(host: PreflightHost) -> Iterator[Problem]:
 
 @for_each_host
 def find_kernel_problems(host: PreflightHost) -> Iterator[Problem]:
-    """Yield the kernel is old, or lacks what pods and services need."""
+    """Find a kernel that is old, or that lacks what pods and services need."""
     system = host.facts.system
     if _parse_version(system.kernel) < KERNEL:
         wanted = ".".join(map(str, KERNEL))
