@@ -82,7 +82,7 @@ class Graph:
         return self.nodes.get(uid)
 
     def observe(self, api_version: str, kind: str, obj: AnyObject) -> Work:
-        """Return an object is new or changed."""
+        """Take in a new or changed object. Returns the work that this causes."""
         meta, work = obj.metadata, Work()
         node = self.nodes.get(meta.uid)
         if node is None:
@@ -112,7 +112,7 @@ class Graph:
         return work
 
     def remove(self, uid: str) -> Work:
-        """Return an object is gone.
+        """Remove an object that is gone. Returns the work that this causes.
 
         Its dependents lost an owner, its owners may have waited for its deletion.
         """
@@ -132,7 +132,10 @@ class Graph:
         return work
 
     def remove_absent(self, identity: Identity) -> Work:
-        """Return the server has no such object. A reference of a dependent may have named a wrong place."""
+        """Remove an object that the server does not have. Returns the work that this causes.
+
+        A reference of a dependent may have named a wrong place.
+        """
         node = self.nodes.get(identity.uid)
         if node is None:
             return Work()

@@ -112,5 +112,5 @@ def _uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
 
 
 def _is_shut_down(pod: Pod) -> bool:
-    """Return the kubelet is done with the pod, or somebody deleted it without waiting."""
+    """Return whether the kubelet is done with the pod, or somebody deleted it without waiting."""
     return bool(pod.metadata.deletion_timestamp) and pod.metadata.deletion_grace_period_seconds == 0

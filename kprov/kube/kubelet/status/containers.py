@@ -92,7 +92,7 @@ def _generate_status(pod: Pod, state: PodState, container: Container, old: JsonO
 def _generate_status_of_missing(
     pod: Pod, container: Container, old: JsonObject | None, mounts: list[JsonObject]
 ) -> JsonObject:
-    """Return the runtime does not have the container: it is not created yet, or it was lost."""
+    """Make the status of a container that the runtime does not have: not created yet, or lost."""
     if old is not None and old["state"].get("terminated"):
         return dict(old)
     reason = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
