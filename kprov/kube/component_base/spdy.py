@@ -8,7 +8,7 @@ import asyncio
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from kprov.kube.component_base.spdy_dictionary import DICTIONARY
 from kprov.kube.component_base.tasks import start_task
@@ -30,10 +30,17 @@ class SpdyError(OSError):
     """The peer refused or broke the connection."""
 
 
+class FrameSender(Protocol):
+    """A connection of either side."""
+
+    async def send_frame(self, frame: bytes) -> None:
+        """Send a whole frame. SpdyError."""
+
+
 class Stream:
     """A bidirectional stream. `read` returns b"" at its end."""
 
-    def __init__(self, connection: "Connection", stream_id: int) -> None:
+    def __init__(self, connection: FrameSender, stream_id: int) -> None:
         self._connection = connection
         self.stream_id = stream_id
         self._incoming: asyncio.Queue[bytes] = asyncio.Queue()

@@ -79,6 +79,12 @@ class ClientConnection:
             raise TimeoutError(f"dial tcp {host}:{port}: i/o timeout") from None
         return cls(reader, writer)
 
+    @classmethod
+    async def open_socket(cls, path: str) -> ClientConnection:
+        """Connect to a server at a Unix socket. OSError."""
+        reader, writer = await asyncio.open_unix_connection(path, limit=MAX_HEAD_BYTES)
+        return cls(reader, writer)
+
     async def request(
         self,
         method: str,
