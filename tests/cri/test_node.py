@@ -57,7 +57,7 @@ async def test_an_unknown_method(cri: CriClient) -> None:
     assert failure.value.code == "UNIMPLEMENTED"
 
 
-def test_an_idle_runtime_uses_no_cpu_and_little_memory(runtime: Runtime) -> None:
+def test_the_memory_of_an_idle_runtime(runtime: Runtime) -> None:
     if not runtime.pid:
         pytest.skip("not cri-docker")
     status = Path(f"/proc/{runtime.pid}/status").read_text()

@@ -16,6 +16,7 @@ from kprov.kube.cri_docker.sandboxes.manager import SandboxManager
 from kprov.kube.cri_docker.service.image_service import ImageService
 from kprov.kube.cri_docker.service.node_status import NodeStatus
 from kprov.kube.cri_docker.service.runtime_service import RuntimeService
+from kprov.kube.cri_docker.streaming.server import StreamingServer
 from kprov.kube.cri_docker.translation.resources import read_lowest_oom_score
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,13 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         engine, images, network, pause_image=options.pause_image, lowest_oom_score=lowest_oom_score
     )
     containers = ContainerManager(engine, images, lowest_oom_score=lowest_oom_score)
-    runtime = RuntimeService(engine, sandboxes, containers, NodeStatus(engine, network))
+    streaming = StreamingServer(engine)
+    node = NodeStatus(engine, network)
+    runtime = RuntimeService(engine, sandboxes, containers, node, streaming)
     server = Server({**runtime.list_methods(), **ImageService(images).list_methods()})
     health = HealthServer(address=options.health_address, port=options.health_port)
     await health.start()
+    await streaming.start()
     try:
         await server.start(options.socket)
         log.info("serving CRI at %s", options.socket)
@@ -45,5 +49,6 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         await stop.wait()
     finally:
         await server.stop(_STOP_SECONDS)
+        await streaming.stop()
         await engine.close()
         await health.stop()

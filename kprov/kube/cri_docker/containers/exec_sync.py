@@ -39,7 +39,7 @@ async def exec_sync(
     try:
         async with asyncio.timeout(seconds or None):
             outputs = await _read_outputs(engine, exec_id)
-            exit_code = await _wait_for_exit(engine, exec_id)
+            exit_code = await wait_for_exit(engine, exec_id)
     except TimeoutError:
         await _kill(engine, exec_id)
         text = f"command {' '.join(command)!r} timed out after {seconds:g} s"
@@ -64,7 +64,7 @@ async def _read_outputs(engine: Engine, exec_id: str) -> dict[int, bytearray]:
     return outputs
 
 
-async def _wait_for_exit(engine: Engine, exec_id: str) -> int:
+async def wait_for_exit(engine: Engine, exec_id: str) -> int:
     """Return the exit code. RpcError: the command runs on without its output."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _EXIT_SECONDS

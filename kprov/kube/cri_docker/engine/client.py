@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from kprov.kube.component_base.http11.client import FAILURES as CLIENT_FAILURES
+from kprov.kube.component_base.http11.client import ClientConnection
 from kprov.kube.component_base.http11.connection_pool import FAILURES, ConnectionPool, Response
 from kprov.kube.component_base.http11.dialing import Origin
 from kprov.kube.cri_docker.engine.errors import EngineError, EngineUnavailableError, read_error
@@ -27,6 +29,7 @@ class Engine:
     """One engine. Methods raise EngineError and EngineUnavailableError."""
 
     def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path
         self._pool = ConnectionPool(
             Origin("docker", 80, socket_path=socket_path), connect_seconds=_CONNECT_SECONDS
         )
@@ -71,6 +74,33 @@ class Engine:
         """Yield the pieces of a response as they arrive. It may have no end."""
         async with self._request(method, path, parameters, body, headers) as response:
             yield _guard(response.iter_body())
+
+    async def hijack(self, path: str, body: Json | None = None, **parameters: Any) -> ClientConnection:
+        """Return a connection whose reader and writer carry the input and output of a process.
+
+        The caller closes it.
+        """
+        major, minor = await self.get_api_version()
+        target = f"/v{major}.{minor}{path}{_encode_parameters(parameters)}"
+        # Bytes that an attachment does not expect would be the first ones of its input.
+        data = b"" if body is None else orjson.dumps(body)
+        headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Type", "application/json")]
+        headers.append(("Content-Length", str(len(data))))
+
+        async def send() -> AsyncIterator[bytes]:
+            if data:
+                yield data
+
+        try:
+            connection = await ClientConnection.open_socket(self._socket_path)
+            head = await connection.request("POST", target, "docker", headers, send())
+        except CLIENT_FAILURES as error:
+            raise EngineUnavailableError(f"cannot connect to Docker Engine: {error}") from error
+        if head.status != 101:
+            text = await connection.read_error_body(head)
+            connection.close()
+            raise read_error(head.status, text)
+        return connection
 
     async def _call(self, method: str, path: str, parameters: Parameters, body: Json | None = None) -> Any:
         async with self._request(method, path, parameters, body) as response:

@@ -136,6 +136,13 @@ class SandboxManager:
         addresses = self._network.list_addresses(inspected["Id"]) if inspected["State"]["Running"] else []
         return make_sandbox_status(inspected, addresses)
 
+    async def find_namespace(self, sandbox_id: str) -> str:
+        """Return the path of its network namespace. RpcError: it does not exist or run."""
+        inspected = await inspect_container(self._engine, sandbox_id)
+        if not inspected["State"]["Running"]:
+            raise RpcError(Code.FAILED_PRECONDITION, f"sandbox {sandbox_id} is not running")
+        return _namespace_of(inspected)
+
     async def list_sandboxes(self, wanted: pb.PodSandboxFilter) -> list[pb.PodSandbox]:
         """Return those that pass the filter. An identifier may be the beginning of one."""
         filters = labels.make_filters(labels.SANDBOX, wanted.label_selector)

@@ -15,6 +15,8 @@ from kprov.kube.cri_docker.sandboxes.manager import SandboxManager
 from kprov.kube.cri_docker.service.dispatch import bind_streaming, bind_unary
 from kprov.kube.cri_docker.service.events import EventReader
 from kprov.kube.cri_docker.service.node_status import NodeStatus
+from kprov.kube.cri_docker.streaming.server import StreamingServer
+from kprov.kube.cri_docker.streaming.tokens import ExecTarget, ForwardTarget
 
 
 class RuntimeService:
@@ -26,11 +28,13 @@ class RuntimeService:
         sandboxes: SandboxManager,
         containers: ContainerManager,
         node: NodeStatus,
+        streaming: StreamingServer,
     ) -> None:
         self._engine = engine
         self._sandboxes = sandboxes
         self._containers = containers
         self._node = node
+        self._streaming = streaming
         self._stats = StatsReader(engine, containers)
         self._events = EventReader(engine, sandboxes, containers)
 
@@ -58,9 +62,9 @@ class RuntimeService:
             "ContainerStats": (pb.ContainerStatsRequest, self._read_stats),
             "ListContainerStats": (pb.ListContainerStatsRequest, self._list_stats),
             "ListPodSandboxStats": (pb.ListPodSandboxStatsRequest, self._refuse_sandbox_stats),
-            "Exec": (pb.ExecRequest, self._refuse_streaming),
-            "Attach": (pb.AttachRequest, self._refuse_streaming),
-            "PortForward": (pb.PortForwardRequest, self._refuse_streaming),
+            "Exec": (pb.ExecRequest, self._exec),
+            "Attach": (pb.AttachRequest, self._attach),
+            "PortForward": (pb.PortForwardRequest, self._forward),
         }
         bound: dict[str, UnaryMethod | StreamingMethod] = {
             f"/runtime.v1.RuntimeService/{name}": bind_unary(request, handle)
@@ -151,5 +155,36 @@ class RuntimeService:
     async def _refuse_sandbox_stats(self, _: pb.ListPodSandboxStatsRequest) -> NoReturn:
         raise RpcError(Code.UNIMPLEMENTED, "stats of sandboxes are not implemented")
 
-    async def _refuse_streaming(self, _: object) -> NoReturn:
-        raise RpcError(Code.UNIMPLEMENTED, "exec, attach and port forwarding are not implemented yet")
+    async def _exec(self, request: pb.ExecRequest) -> pb.ExecResponse:
+        inspected = await self._inspect_running(request.container_id)
+        target = ExecTarget(
+            inspected["Id"],
+            tuple(request.cmd),
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+            tty=request.tty,
+        )
+        return pb.ExecResponse(url=self._streaming.make_url(target))
+
+    async def _attach(self, request: pb.AttachRequest) -> pb.AttachResponse:
+        inspected = await self._inspect_running(request.container_id)
+        target = ExecTarget(
+            inspected["Id"],
+            (),
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+            tty=bool(inspected["Config"].get("Tty")),
+        )
+        return pb.AttachResponse(url=self._streaming.make_url(target))
+
+    async def _forward(self, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
+        namespace = await self._sandboxes.find_namespace(request.pod_sandbox_id)
+        return pb.PortForwardResponse(url=self._streaming.make_url(ForwardTarget(namespace)))
+
+    async def _inspect_running(self, container_id: str) -> dict[str, Any]:
+        inspected = await self._containers.inspect(container_id)
+        if not inspected["State"]["Running"]:
+            raise RpcError(Code.FAILED_PRECONDITION, f"container {container_id} is not running")
+        return inspected
