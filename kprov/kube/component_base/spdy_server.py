@@ -94,9 +94,9 @@ class ServerConnection:
             if not piece:
                 return None
             self._buffer += piece
-        found = bytes(self._buffer[:size])
+        taken = bytes(self._buffer[:size])
         del self._buffer[:size]
-        return found
+        return taken
 
     async def _handle_data(self, stream_id: int, flags: int, body: bytes) -> None:
         stream = self._streams.get(stream_id)
