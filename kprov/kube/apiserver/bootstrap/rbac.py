@@ -6,6 +6,7 @@ component-helpers/auth/rbac/reconciliation.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import sys
@@ -27,7 +28,8 @@ _TRIES: Final = 5
 
 async def run(registry: Registry, done: Callable[[], None]) -> None:
     """Run the post-start hook rbac/bootstrap-roles."""
-    for plural, namespace, wanted in bootstrap_policy.load_policy():
+    # Reading the YAML takes longer than a step of the loop may.
+    for plural, namespace, wanted in await asyncio.to_thread(bootstrap_policy.load_policy):
         await _reconcile(registry, plural, namespace, wanted)
     done()
 
