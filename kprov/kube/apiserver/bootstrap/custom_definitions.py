@@ -67,7 +67,8 @@ class DefinitionController:
         """Work until cancelled."""
         self._publisher.on_publication(self._notice_publication)
         self._definitions.on_change(self._notice)
-        await self._publisher.wait_until_published()
+        # Clients of a ready server must not see a discovery without the kinds of present definitions.
+        await self._publisher.wait_until_idle()
         done()
         try:
             while True:

@@ -27,6 +27,7 @@ from kprov.kube.apiserver.registry.apiextensions.definitions import (
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import Guard, GuardError, KeyExistsError, StorageError
 from kprov.kube.component_base.backoff import Backoff
+from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ class CustomKindsPublisher:
         self.definitions: Final = Definitions(self._store.cache)
         #: The names of the definitions that have to be built.
         self._pending: dict[str, None] = {}
+        #: The name of the definition that is being built.
+        self._building = ""
+        #: Set after each build, and then replaced.
+        self._progress = asyncio.Event()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._built: dict[str, tuple[Any, CustomKinds]] = {}
@@ -89,7 +94,7 @@ class CustomKindsPublisher:
                 self._wake.clear()
                 await self._wake.wait()
             self._idle.clear()
-            name = next(iter(self._pending))
+            name = self._building = next(iter(self._pending))
             del self._pending[name]
             try:
                 await self._follow(name)
@@ -104,30 +109,51 @@ class CustomKindsPublisher:
             else:
                 self._failures.pop(name, None)
                 self._backoffs.pop(name, None)
+            self._building = ""
+            self._progress.set()
+            self._progress = asyncio.Event()
 
     async def wait_for_group(self, group: str) -> bool:
-        """Wait until all present definitions are published. False: no definition can have the group.
+        """Wait until the definitions of a group are published. False: no definition can have the group.
 
-        All requests that wait share the question to etcd, so that a flood of wrong paths costs no more than
-        one of consistent reads. Raise StatusError if etcd does not answer.
+        They are built before those of other groups: after a start there may be hundreds. All requests that
+        wait share the question to etcd, so that a flood of wrong paths costs no more than one of consistent
+        reads. Raise StatusError if etcd does not answer or the builds take too long.
         """
         if "." not in group:
             return False
         await self._store.catch_up()
-        await self.wait_until_published()
+        first = [name for name in self._pending if _find_group(name) == group]
+        if first:
+            self._pending = dict.fromkeys([*first, *self._pending])
+            self._wake.set()
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while self._is_building(group):
+                    await self._progress.wait()
+        except TimeoutError:
+            text = f"the definitions of {group} are still being built, please try again"
+            raise status.failure(503, "ServiceUnavailable", text, {"retryAfterSeconds": 1}) from None
         return True
+
+    def _is_building(self, group: str) -> bool:
+        return any(_find_group(name) == group for name in (self._building, *self._pending))
 
     async def wait_until_published(self) -> None:
         """Wait until all definitions of the cache are built, a few seconds at most."""
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                while self._pending:
-                    self._wake.set()
-                    self._idle.clear()
-                    await self._idle.wait()
-                await self._idle.wait()
+                await self.wait_until_idle()
         except TimeoutError:
             log.warning("definitions are still being built")
+
+    async def wait_until_idle(self) -> None:
+        """Wait until the kinds of all definitions of the cache are built, or could not be built."""
+        while self._pending:
+            self._wake.set()
+            self._idle.clear()
+            await self._idle.wait()
+        await self._idle.wait()
 
     def _fail(self, name: str, error: Exception) -> None:
         definition = self.definitions.get(name)
@@ -209,6 +235,11 @@ class CustomKindsPublisher:
     def _tell(self, name: str) -> None:
         for listener in self._listeners:
             listener(name)
+
+
+def _find_group(name: str) -> str:
+    """Return the group of a definition. Its name is the plural, a dot, and the group."""
+    return name.partition(".")[2]
 
 
 def _build(definition: Definition, registry: Registry) -> CustomKinds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -301,3 +302,79 @@ async def test_a_definition_whose_kinds_cannot_be_built_goes_with_its_objects(
     await other.wait_until_removed()
     assert not [key for key in storage.keys if "gadgets/" in key]
     await other.stop()
+
+
+class SlowBuilds:
+    """Builds of kinds, which begin and then wait for `go_on`."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.go_on = threading.Event()
+
+    def build(self, definition: JsonObject, *more: Any) -> CustomKinds:
+        self.begun.append(definition["metadata"]["name"])
+        assert self.go_on.wait(10)
+        return build_kinds(definition, *more)
+
+
+@pytest.fixture
+async def slow_builds(
+    cluster: Cluster, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Cluster, SlowBuilds]]:
+    """A server that starts with definitions of four groups and builds the first of them."""
+    cluster.begin_controller()
+    for number in range(4):
+        definition = make_definition()
+        definition["metadata"]["name"] = f"gadgets.g{number}.example.com"
+        definition["spec"]["group"] = f"g{number}.example.com"
+        await cluster.create_definition(definition)
+    async with asyncio.timeout(10):
+        while cluster.publisher.find("gadgets.g3.example.com") is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await cluster.stop()
+    made = SlowBuilds()
+    monkeypatch.setattr(custom_kinds, "build_kinds", made.build)
+    other = Cluster(registry)
+    async with asyncio.timeout(10):
+        while not made.begun:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    yield other, made
+    made.go_on.set()
+    await other.stop()
+
+
+async def test_a_requested_group_is_built_before_others(slow_builds: tuple[Cluster, SlowBuilds]) -> None:
+    cluster, builds = slow_builds
+    request = asyncio.create_task(cluster.publisher.wait_for_group("g3.example.com"))
+    await asyncio.sleep(0.05)
+    builds.go_on.set()
+    assert await request
+    assert builds.begun[:2] == ["gadgets.g0.example.com", "gadgets.g3.example.com"]
+    assert cluster.publisher.find("gadgets.g3.example.com") is not None
+
+
+async def test_a_request_to_a_group_whose_build_takes_too_long_is_to_be_repeated(
+    slow_builds: tuple[Cluster, SlowBuilds], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, builds = slow_builds
+    monkeypatch.setattr(custom_kinds, "_WAIT_SECONDS", 0.05)
+    with pytest.raises(StatusError) as raised:
+        await cluster.publisher.wait_for_group("g0.example.com")
+    assert (raised.value.code, raised.value.retry_after_seconds) == (503, 1)
+    builds.go_on.set()
+
+
+async def test_a_server_is_ready_when_its_definitions_are_built(
+    slow_builds: tuple[Cluster, SlowBuilds], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, builds = slow_builds
+    monkeypatch.setattr(custom_kinds, "_WAIT_SECONDS", 0.01)
+    ready = asyncio.Event()
+    controller = asyncio.create_task(DefinitionController(registry, cluster.publisher).run(ready.set))
+    await asyncio.sleep(0.05)
+    assert not ready.is_set()
+    builds.go_on.set()
+    async with asyncio.timeout(10):
+        await ready.wait()
+    assert cluster.publisher.find("gadgets.g3.example.com") is not None
+    controller.cancel()
