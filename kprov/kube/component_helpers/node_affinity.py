@@ -21,7 +21,7 @@ def matches_selector(selector: NodeSelector, node: Node) -> bool:
 
 
 def _matches_term(term: NodeSelectorTerm, node: Node) -> bool:
-    """Return a term without expressions matches nothing."""
+    """Return whether a term matches; one without expressions matches nothing."""
     if not term.match_expressions and not term.match_fields:
         return False
     names = {"metadata.name": node.metadata.name}

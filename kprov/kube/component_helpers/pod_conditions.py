@@ -13,7 +13,7 @@ def find_condition(pod: Pod, kind: str) -> Condition | None:
 
 
 def is_ready(pod: Pod) -> bool:
-    """Return the Ready condition is True. A deletion timestamp does not matter."""
+    """Return whether the Ready condition is True. A deletion timestamp does not matter."""
     ready = find_condition(pod, "Ready")
     return ready is not None and ready.status == "True"
 

@@ -9,7 +9,7 @@ NO_EXECUTE = "NoExecute"
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Return an empty key with Exists tolerates every taint. An empty effect tolerates every effect."""
+    """Return whether it fits. An empty key with Exists fits every taint, an empty effect every effect."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if toleration.key and toleration.key != taint.key:

@@ -29,12 +29,12 @@ def judge(evidence: str, *, ok: bool, reason: str = "") -> Judgement:
 
 
 def not_applicable(reason: str) -> Check:
-    """Return the item has no object in this design."""
+    """Return a check of an item that has no object in this design."""
     return lambda _: Judgement(NOT_APPLICABLE, "", reason)
 
 
 def manual(reason: str) -> Check:
-    """Return a person must judge."""
+    """Return a check whose result a person must judge."""
     return lambda _: Judgement(MANUAL, "", reason)
 
 

@@ -92,7 +92,7 @@ def _judge_anonymous(facts: HostFacts) -> Judgement:
 
 
 def _judge_image_pulls(facts: HostFacts) -> Judgement:
-    """Return the plugin is on, or a person must judge: the benchmark marks this item as manual."""
+    """Return pass if the plugin is on. Else a person judges: the benchmark marks this item as manual."""
     judgement = flag(_API, "enable-admission-plugins", has("AlwaysPullImages"))(facts)
     if judgement.result == PASS or _API not in facts.flags:
         return judgement

@@ -35,7 +35,7 @@ def _resource_matches(resources: Sequence[str], resource: str, subresource: str)
 
 
 def _path_matches(patterns: Iterable[str], path: str) -> bool:
-    """Return a pattern is a path, or a prefix with a star at the end."""
+    """Return whether a path fits a pattern: a path, or a prefix with a star at the end."""
     return any(
         pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern[:-1]))
         for pattern in patterns

@@ -14,7 +14,7 @@ GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 
 
 def parse_request(resources: ResourceRequirements, resource: str) -> Quantity | None:
-    """Return a missing request is the limit, as the API server sets it. None when both are missing."""
+    """Return the request, or the limit if it is missing, as the API server sets it. None without both."""
     value = resources.requests.get(resource)
     return parse_limit(resources, resource) if value is None else Quantity.parse(value)
 

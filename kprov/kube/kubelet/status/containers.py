@@ -55,7 +55,7 @@ def generate_container_statuses(
 
 
 def _complete_removed_init_container(status: JsonObject) -> JsonObject:
-    """Return the pod is past its init containers, so one that the runtime does not have has succeeded."""
+    """Return the status as succeeded: the pod is past its init containers, and this one is removed."""
     if status["state"].get("waiting"):
         text = (
             "Unable to get init container status from container runtime and pod has been initialized,"

@@ -82,7 +82,7 @@ def _generate_container_statuses(
 
 
 def _get_final_phase(pod: Pod, old: JsonObject) -> str:
-    """Return a final phase never changes, whether the kubelet or another client set it. "" without one."""
+    """Return the final phase that the kubelet or another client has set: it never changes. "" without one."""
     for phase in (old.get("phase"), pod.status.phase):
         if phase in {"Failed", "Succeeded"}:
             return str(phase)

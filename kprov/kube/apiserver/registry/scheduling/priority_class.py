@@ -33,7 +33,7 @@ class PriorityClassStrategy(ResourceStrategy):
         obj.setdefault("value", 0)
 
     def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
-        """Return a priority class keeps its first generation, because it cannot change."""
+        """Return False: a priority class keeps its first generation, because it cannot change."""
         return False
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
