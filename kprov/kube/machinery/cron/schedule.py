@@ -72,7 +72,7 @@ class CronSchedule:
         return None
 
     def _has_day(self, local: datetime) -> bool:
-        """Return whether the day matches. A restricted day of the month and a restricted weekday each do alone."""
+        """Return whether the day matches. A restricted day of the month or weekday each matches alone."""
         day = local.day in self.days.matching
         weekday = local.isoweekday() % 7 in self.weekdays.matching
         return day and weekday if self.days.is_any or self.weekdays.is_any else day or weekday
