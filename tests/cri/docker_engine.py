@@ -137,7 +137,7 @@ def start_engine(folder: Path) -> Iterator[DockerEngine]:
     command = [
         "dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--host=unix://{engine.socket}",
         f"--pidfile={folder}/docker.pid", f"--config-file={configuration}", "--bridge=none", "--iptables=false",
-        "--ip-masq=false", "--ip-forward=false",
+        "--ip-masq=false", "--ip6tables=false", "--ip-forward=false",
     ]  # fmt: skip
     with engine.log.open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

@@ -9,7 +9,7 @@ import pytest
 from kprov.kube.component_base.tasks import start_task
 from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
-from tests.cri.conftest import Runtime
+from tests.cri.cri_docker_program import Runtime
 from tests.cri.pods import PodMaker
 
 

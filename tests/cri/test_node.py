@@ -8,7 +8,7 @@ import pytest
 
 from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
-from tests.cri.conftest import Runtime
+from tests.cri.cri_docker_program import Runtime
 
 
 async def test_version(cri: CriClient) -> None:
