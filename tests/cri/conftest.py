@@ -23,7 +23,7 @@ from tests.cri.cri_docker_program import (
     start_cri_docker,
     write_network,
 )
-from tests.cri.docker_engine import find_missing, make_busybox_archive, start_engine
+from tests.cri.docker_engine import find_missing, make_busybox_archive, start_engine, unmount_all
 from tests.cri.pods import PodMaker
 from tests.lab.networks import find_subnet
 
@@ -50,7 +50,8 @@ def runtime() -> Iterator[Runtime]:
                 yield started
     finally:
         subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        unmount_all(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -158,6 +158,14 @@ def start_engine(folder: Path) -> Iterator[DockerEngine]:
             process.wait()
 
 
+def unmount_all(folder: Path) -> None:
+    """Unmount what a dockerd leaves below a folder: the network namespace of the host."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for point in reversed(points):
+        if point.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", point], check=False)
+
+
 def _answers(engine: DockerEngine) -> bool:
     with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
         return bool(engine.request("GET", "/_ping") == "OK")

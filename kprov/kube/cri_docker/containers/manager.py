@@ -64,7 +64,11 @@ class ContainerManager:
             # Docker names the file at the first start.
             inspected = await inspect_container(self._engine, container_id)
             path = (inspected["Config"].get("Labels") or {}).get(labels.LOG_PATH, "")
-            await asyncio.to_thread(create_log_link, path, inspected.get("LogPath", ""))
+            try:
+                await asyncio.to_thread(create_log_link, path, inspected.get("LogPath", ""))
+            except OSError as error:
+                text = f"failed to link the log {path}: {error}"
+                raise RpcError(Code.UNKNOWN, text) from error
 
     async def stop(self, container_id: str, seconds: int) -> None:
         """Send the stop signal, and kill after so many seconds. Success if it does not exist or run."""
@@ -79,7 +83,11 @@ class ContainerManager:
                 return
             raise
         path = (inspected["Config"].get("Labels") or {}).get(labels.LOG_PATH, "")
-        await asyncio.to_thread(remove_log_link, path)
+        try:
+            await asyncio.to_thread(remove_log_link, path)
+        except OSError as error:
+            # What stands there instead of the pod's folder is not this program's.
+            log.warning("removing the link to the log %s: %s", path, error)
         await remove_container(self._engine, container_id)
 
     async def inspect(self, container_id: str) -> dict[str, Any]:
