@@ -95,17 +95,20 @@ def _describe_mismatch(kind: Kind, value: Any) -> str:
     """Return the message for a value of a wrong type, "" for a valid value and for null."""
     if value is None or kind is Kind.ANY:
         return ""
-    pointed = f"&{{{go_json.format_value(value)}}}"
     if kind in _HOLDERS:
         name, holder = _HOLDERS[kind]
-        return "" if isinstance(value, holder) else f"expected {name}, got {pointed}"
+        return "" if isinstance(value, holder) else _describe_expected(name, value)
     if kind in _NUMBERS:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if is_number else f"expected numeric (int or float), got {_GO_TYPES[type(value)]}"
     if kind is Kind.BOOL:
-        return "" if isinstance(value, bool) else f"expected boolean, got {pointed}"
+        return "" if isinstance(value, bool) else _describe_expected("boolean", value)
     if kind in _TEXTS:
-        return "" if isinstance(value, str) else f"expected string, got {pointed}"
+        return "" if isinstance(value, str) else _describe_expected("string", value)
     if kind is Kind.INT_OR_STRING:
         return ""
-    return f"expected any scalar, got {pointed}" if isinstance(value, dict | list) else ""
+    return _describe_expected("any scalar", value) if isinstance(value, dict | list) else ""
+
+
+def _describe_expected(name: str, value: Any) -> str:
+    return f"expected {name}, got &{{{go_json.format_value(value)}}}"
