@@ -21,10 +21,14 @@ ROOT = Path(__file__).resolve().parents[3]
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+#: Components that no role installs yet.
+NOT_INSTALLED = ("cri_docker",)
+
+
 def test_there_is_a_launcher_for_every_component_and_for_nothing_else() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["name"] == "Component layers")
-    assert sorted(list_programs().values()) == sorted(layers[0].split(" | "))
+    assert {*list_programs().values(), *NOT_INSTALLED} == set(layers[0].split(" | "))
     for folder in list_programs().values():
         assert (ROOT / "kprov/kube" / folder / "__init__.py").is_file()
 
