@@ -25,6 +25,8 @@ _CONTAINER = "c1"
 class _Runtime:
     """A runtime with one container that runs and writes this log."""
 
+    runtime_name = "containerd"
+
     def __init__(self, name: str, log: Path) -> None:
         self._status = pb.ContainerStatus(
             id=_CONTAINER,
