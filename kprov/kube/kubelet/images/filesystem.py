@@ -1,9 +1,11 @@
 """The file system on which the runtime keeps its images (stats/cri_stats_provider.go, ImageFsStats)."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Final
 
+from kprov.kube.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.node import info
 
@@ -32,12 +34,9 @@ class ImageFilesystem:
 
     async def read(self) -> FilesystemStats:
         """Return the present state. Raises RuntimeFailure, also if the runtime names no file system."""
-        answer = await self._cri.image_fs_info()
-        if not answer.image_filesystems or not answer.image_filesystems[0].fs_id.mountpoint:
-            raise RuntimeFailure("UNKNOWN", _UNKNOWN)
-        usage = answer.image_filesystems[0]
-        self._mountpoint = usage.fs_id.mountpoint
-        capacity, available, inodes, inodes_free = info.read_disk(self._mountpoint)
+        usage = await self._ask()
+        disk = await asyncio.to_thread(info.read_disk, usage.fs_id.mountpoint)
+        capacity, available, inodes, inodes_free = disk
         return FilesystemStats(
             usage.timestamp,
             capacity,
@@ -51,5 +50,11 @@ class ImageFilesystem:
     async def find_mountpoint(self) -> str | None:
         """Return a path on the file system: the last one known while the runtime does not answer."""
         with contextlib.suppress(RuntimeFailure):
-            await self.read()
+            self._mountpoint = (await self._ask()).fs_id.mountpoint
         return self._mountpoint
+
+    async def _ask(self) -> pb.FilesystemUsage:
+        answer = await self._cri.image_fs_info()
+        if not answer.image_filesystems or not answer.image_filesystems[0].fs_id.mountpoint:
+            raise RuntimeFailure("UNKNOWN", _UNKNOWN)
+        return answer.image_filesystems[0]
