@@ -176,7 +176,7 @@ async def test_a_privileged_container(pods: PodMaker) -> None:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     own = next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd"))
     if int(own, 16) & ALL_CAPABILITIES != ALL_CAPABILITIES:
-        pytest.skip("this machine has not all capabilities")
+        pytest.skip("this machine lacks capabilities that a privileged container needs")
     sandbox = await pods.run_sandbox()
     config = pods.make_config("grep CapBnd /proc/self/status; ls /dev")
     config.linux.security_context.privileged = True

@@ -1,4 +1,4 @@
-"""The link from CRI's log path to Docker's file (cri-dockerd: core/container_log.go).
+"""The link from CRI's log path to Docker's file (cri-dockerd: core/logs.go).
 
 A path is LOGS/POD/CONTAINER/N.log, where a pod that has LOGS as a volume may exchange what is in it. So below
 LOGS no link is followed, as in the kubelet.

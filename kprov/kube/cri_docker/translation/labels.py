@@ -1,4 +1,4 @@
-"""Labels of Docker containers that say what they are in CRI's terms (cri-dockerd: core/labels)."""
+"""Labels of Docker containers that say what they are in CRI's terms (cri-dockerd: core/docker_service.go)."""
 
 from __future__ import annotations
 
